@@ -1,0 +1,50 @@
+#pragma once
+// Task -> canonical fields. Pure: everything it needs is an argument.
+
+#include "domain/fields.h"
+#include "domain/topics.h"
+
+#include "common/base/result.h"
+
+#include <map>
+#include <string>
+#include <variant>
+
+namespace calbridge::domain {
+
+struct render_settings {
+    std::map<std::string, std::string, std::less<>> title_templates;  // by task type; "" is the default, e.g. "{title}"
+    std::map<std::string, std::string, std::less<>> type_colors;      // task type -> "#rrggbb"
+    std::string calendar_zone{"UTC"};
+    std::chrono::minutes default_duration{60};
+};
+
+// Why a task cannot become an event: a stable code and one sentence that says what to do.
+struct refusal {
+    std::string code;         // missing_start, bad_start, bad_end, end_before_start, unknown_zone, no_such_local_time, too_many_attendees, bad_attendee, too_long, bad_color, …
+    std::string explanation;
+};
+
+std::variant<fields, refusal> render(task_changed const& task, render_settings const& settings);
+
+// True when the task should have an event at all: not deleted, not cancelled, sync_to_calendar.
+bool wants_event(task_changed const& task);
+bool is_completed(task_changed const& task);
+
+// "{title}", "{customer}", "{type}", "{contact}", "{deal}", "{priority}", "{status}"; "{{" and "}}" are braces; an unknown name stays as
+// written; separators around an empty value collapse ("Appointment — {customer}" with no customer gives "Appointment").
+std::string render_title(std::string_view pattern, task_changed const& task);
+
+// Nearest of Google's 11 event colours by RGB distance; empty when `hex` is not "#rrggbb".
+std::string nearest_color_id(std::string_view hex);
+// The five default types: call, meeting, email, deadline, follow_up.
+std::map<std::string, std::string, std::less<>> const& default_type_colors();
+
+// Start and end in the forms of task_changed, from a range: wall time in the range's zone (UTC when it has none).
+struct spoken_time { std::string start, end, time_zone; bool all_day; };
+spoken_time speak(time_range const& range);
+// The way back; `zone` is used when `start` carries no offset and `time_zone` is empty.
+std::variant<time_range, refusal> understand_time(std::string_view start, std::string_view end, std::string_view time_zone,
+                                                   std::string_view zone, std::chrono::minutes default_duration);
+
+}  // namespace calbridge::domain

@@ -1,0 +1,43 @@
+#pragma once
+// Access tokens for connections: unsealed, cached in memory until 5 minutes before expiry, refreshed once across all processes.
+
+#include "clients/google/google.h"
+#include "store/accounts.h"
+
+#include "common/crypto/crypto.h"
+#include "common/pg/database.h"
+
+#include <memory>
+
+namespace calbridge::account {
+
+// Where an OAuth client's id, secret and redirect URI come from: the default of the environment, or a stored integration.
+class client_directory {
+public:
+    virtual ~client_directory() = default;
+    // errc::not_found when neither exists.
+    virtual task<result<google::oauth_client>> find(tenant_id tenant, std::optional<integration_id> integration) = 0;
+};
+std::unique_ptr<client_directory> make_client_directory(pg::database& db, crypto::key_ring ring, std::optional<google::oauth_client> fallback);
+
+class token_source {
+public:
+    virtual ~token_source() = default;
+    // errc::grant_revoked: consent is gone (the connection was marked revoked). errc::client_rejected: our client is wrong, nobody was marked.
+    // errc::unavailable/timed_out: try later. `refused`: Google just answered 401 to that token, so do not hand it out again.
+    virtual task<result<secret>> access_token(tenant_id tenant, connection_id connection, secret refused = {}) = 0;
+};
+struct token_settings {
+    std::chrono::seconds early{300};
+    std::chrono::milliseconds refresh_lease{45000};
+    std::chrono::milliseconds wait_max{20000};
+};
+std::unique_ptr<token_source> make_token_source(pg::database& db, google::oauth_api& oauth, client_directory& clients, crypto::key_ring ring, clock const& now, token_settings settings);
+
+// Associated data of each sealed column, so a value cannot be moved to another row or column.
+std::string sealed_place(tenant_id const& tenant, connection_id connection, std::string_view column);
+
+// Reads the calendar list and stores it. Returns the calendars that have work now; the caller publishes the wake-ups.
+task<result<std::vector<store::wake>>> discover_calendars(pg::database& db, google::calendar_api& api, secret token, tenant_id tenant, connection_id connection, deadline at);
+
+}  // namespace calbridge::account

@@ -1,0 +1,50 @@
+#pragma once
+// What channel-renewer, the system's clock, claims and sweeps. Claims use SKIP LOCKED; many renewers may run.
+
+#include "store/rows.h"
+
+#include "common/pg/database.h"
+
+namespace calbridge::store {
+
+struct channel_duty {
+    enum class kind { open, renew, stop } what{};
+    tenant_id tenant;
+    user_id user;
+    connection_id connection;
+    calendar_id calendar;
+    std::string google_calendar_id;
+    std::optional<channel_row> channel;  // renew: the one to replace; stop: the one to stop
+    std::string mode_scopes;
+};
+// Calendars without a live or pending channel (open), active ones past renew_at (renew), and superseded ones that may go: a successor has delivered, or an
+// hour has passed (stop). Claimed for `life`.
+task<result<std::vector<channel_duty>>> claim_channel_duties(pg::database& db, int most, std::chrono::milliseconds life);
+// The row is committed before the watch call.
+task<result<void>> insert_channel(pg::database& db, channel_row const& row, bytes token_hash);
+// After the watch answer: active with resource id and expiry, renew_at = expiry - 24 h - jitter; the replaced one (if any) becomes superseded; raises the calendar's dirty
+// counter (changes between the channels are not replayed) and writes the calendar-changed wake-up.
+task<result<void>> activate_channel(pg::database& db, channel_row const& row, std::string resource_id, instant expires_at, instant renew_at, std::optional<channel_id> replaces, std::vector<outbox_message> wakeups);
+task<result<void>> stop_channel_row(pg::database& db, tenant_id tenant, channel_id id, std::string why);
+// A refused or failed watch: drops the pending row to stopped, counts the failure; permanent refusal marks the calendar unpushable (retried rarely).
+task<result<int>> channel_failed(pg::database& db, tenant_id tenant, calendar_id calendar, channel_id id, std::string why, bool permanent, std::chrono::milliseconds retry_in);
+
+struct poll_duty { wake where; bool degraded{}; };
+// Calendars whose next_poll_at passed; next_poll_at moves on with jitter: minutes when active or without a verified channel, about an hour when idle and healthy.
+task<result<std::vector<wake>>> claim_polls(pg::database& db, int most, std::chrono::milliseconds active, std::chrono::milliseconds idle, double random);
+// Work overdue by more than `grace` that nobody holds.
+task<result<std::vector<wake>>> overdue_work(pg::database& db, int most);
+task<result<std::vector<outbox_message>>> claim_outbox(pg::database& db, int most);
+task<result<void>> outbox_sent(pg::database& db, std::vector<outbox_message> const& sent);
+struct idle_grant { tenant_id tenant; connection_id connection; };
+// Active connections whose access token has not been refreshed for a day (Google drops grants unused for six months).
+task<result<std::vector<idle_grant>>> idle_grants(pg::database& db, int most);
+// Connections whose calendar list was never read, or not for a day.
+task<result<std::vector<idle_grant>>> stale_discoveries(pg::database& db, int most);
+// Old inbox, sent outbox, stopped channels, expired attempts, operations over 30 days that are not the newest of their link. Bounded per call; returns rows removed.
+task<result<std::int64_t>> retain(pg::database& db, int most);
+
+struct backlog { std::int64_t pending_calendars{}, pending_tasks{}, outbox_pending{}, calendars_without_channel{}; double oldest_pending_seconds{}; };
+task<result<backlog>> read_backlog(pg::database& db);
+
+}  // namespace calbridge::store

@@ -1,0 +1,142 @@
+#pragma once
+// Rows as the services see them. Sealed columns stay sealed here.
+
+#include "domain/fields.h"
+#include "domain/plan.h"
+#include "domain/reconcile.h"
+#include "domain/topics.h"
+
+#include "common/base/clock.h"
+#include "common/base/encoding.h"
+#include "common/base/ids.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace calbridge::store {
+
+enum class connection_status { active, paused, revoked, disconnected };
+std::string_view name(connection_status s);
+
+struct connection_row {
+    tenant_id tenant;
+    connection_id id;
+    user_id user;
+    std::optional<integration_id> integration;
+    std::string client_id;
+    std::string google_sub, connected_email;
+    std::vector<std::string> granted_scopes;
+    domain::sync_mode mode{};
+    connection_status status{};
+    std::string status_reason;
+    bool auto_sync_tasks{}, import_external_events{}, is_default{};
+    domain::conflict_policy policy{};
+    domain::delete_choice on_delete{};
+    std::string sync_settings;     // JSON object: title_templates, default_duration_minutes, …
+    std::map<std::string, std::string, std::less<>> task_type_colors;
+    std::optional<calendar_id> default_calendar;
+    std::optional<instant> last_synced_at, calendars_read_at;
+    int failures{};
+    std::int64_t revision{};
+};
+
+struct calendar_row {
+    tenant_id tenant;
+    calendar_id id;
+    connection_id connection;
+    std::string google_id, summary, time_zone, access_role;
+    bool is_primary{}, selected{}, pushable{};
+    std::optional<std::string> sync_token;
+    std::string sync_fingerprint;
+    std::int64_t dirty_seq{}, synced_seq{};
+    std::int64_t pass_id{};
+    std::optional<std::string> pass_page_token;
+    std::optional<std::int64_t> pass_dirty_seq;
+    std::int64_t lease_epoch{};
+    std::optional<instant> retry_at;
+    int failures{};
+    std::optional<instant> last_synced_at;
+};
+
+struct task_row {
+    tenant_id tenant;
+    task_id id;
+    user_id user;
+    std::int64_t version{};
+    domain::task_changed snapshot;
+    bool deleted{};
+    std::optional<calendar_id> calendar;
+    std::int64_t dirty_seq{}, synced_seq{}, absorbed_version{}, pulled_seq{}, update_seq{};
+    std::optional<domain::fields> seen, local;
+    int failures{};
+    std::string state, reason;
+    instant received_at{};
+};
+
+struct link_row {
+    tenant_id tenant;
+    link_id id;
+    task_id task;
+    connection_id connection;
+    calendar_id calendar;
+    std::string google_calendar_id, event_id;
+    int generation{1};
+    domain::link_state state{};
+    std::string state_reason, etag;
+    std::optional<domain::fields> base, remote;
+    std::string html_link, meet_link, meet_id;
+    bool meet_pending{};
+    std::string attendees_data{"[]"};
+    bool has_conflict{};
+    std::vector<domain::field_conflict> conflicts;
+    bool frozen{};
+    std::int64_t operation_seq{}, recorded_seq{};
+};
+
+struct operation_row {
+    tenant_id tenant;
+    operation_id id;
+    link_id link;
+    calendar_id calendar;
+    std::int64_t sequence{};
+    std::string kind;   // create, patch, delete, pull, read_back
+    std::string state;  // pending, done, failed, abandoned
+    std::vector<std::string> pushed;
+    std::optional<domain::fields> expected, before;
+    std::string if_match, send_updates{"none"}, who{"crm"}, why;
+    std::optional<int> answer_status;
+    std::string answer_reason, answer_etag;
+};
+
+struct channel_row {
+    tenant_id tenant;
+    channel_id id;
+    connection_id connection;
+    calendar_id calendar;
+    std::optional<std::string> resource_id;
+    std::string state;  // pending, active, superseded, stopped
+    std::optional<instant> expires_at, renew_at, verified_at;
+    instant created_at{};
+    int failures{};
+};
+
+struct outbox_message {
+    tenant_id tenant;
+    std::int64_t id{};  // 0 until written
+    uuid message_id;
+    std::string topic, key;
+    std::vector<std::pair<std::string, std::string>> headers;
+    std::string value;
+};
+
+// Where work is waiting.
+struct wake {
+    tenant_id tenant;
+    user_id user;
+    calendar_id calendar;
+};
+
+}  // namespace calbridge::store

@@ -17,6 +17,11 @@ test_env_down() {
   pg_stop "$test_env_dir/postgresql"
 }
 
+test_env_remove() {
+  pg_remove "$test_env_dir/postgresql"
+  rm -rf "$test_env_dir"
+}
+
 test_env_pg() { printf 'host=127.0.0.1 port=%s user=postgres dbname=postgres\n' "$(<"$test_env_dir/postgresql/port")"; }
 test_env_kafka() { printf '127.0.0.1:%s\n' "$(<"$test_env_dir/kafka/port")"; }
 

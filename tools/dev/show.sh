@@ -1,0 +1,59 @@
+# shellcheck shell=bash
+# `./dev demo` and `./dev bench`.
+
+cmd_demo() {
+  local check=''
+  while (($#)); do
+    case $1 in
+      --check) check=1 ;;
+      *) die "usage: ./dev demo [--check]" ;;
+    esac
+    shift
+  done
+  # The demo plays Google's part too, so real credentials in the environment are not for it.
+  unset GOOGLE_CLIENT_ID GOOGLE_CLIENT_SECRET GOOGLE_REDIRECT_URI
+  with_lock setup ensure_setup
+  with_lock build-dev build dev
+  if [[ $check ]]; then
+    use_stack demo-check
+    trap _demo_end EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+  fi
+  with_lock stack stack_up ''
+  local status=0
+  _demo_environment python3 "$root/tools/dev/demo.py" || status=$?
+  if [[ ! $check ]]; then _explain_stack; fi
+  exit "$status"
+}
+
+_demo_end() {
+  local status=$?
+  trap - EXIT
+  if ((status != 0)); then
+    local name
+    for name in "${stack_processes[@]}"; do
+      say "the end of $name's log:"
+      log_tail "$(_process_dir "$name")/log" 8
+    done
+  fi
+  with_lock stack stack_down || status=1
+  with_lock stack stack_remove || status=1
+  exit "$status"
+}
+
+# What the demo needs to know about the stack, by environment.
+_demo_environment() { # COMMAND...
+  env DEMO_GATEWAY="$(_gateway_url)" DEMO_EMULATOR="http://127.0.0.1:${port_of[google-emulator]}" \
+    DEMO_INGEST="http://127.0.0.1:${port_of[webhook-ingest]}" \
+    DEMO_KAFKA="127.0.0.1:$(<"$stack_dir/kafka/port")" PGPASSFILE="$stack_dir/pgpass" \
+    DEMO_DATABASE="host=127.0.0.1 port=$(<"$stack_dir/postgresql/port") dbname=calbridge user=postgres" \
+    DEMO_RENEWER_PRIVATE="http://127.0.0.1:${port_of[channel-renewer.private]}" DEMO_SECRETS="$stack_dir/secrets" "$@"
+}
+
+cmd_bench() {
+  with_lock setup ensure_setup
+  with_lock build-release build release
+  [[ -x $root/tests/bench/run ]] || die "there are no benchmarks in this tree: tests/bench/run is missing"
+  CALBRIDGE_BENCH_BUILD="$root/build/release" CALBRIDGE_DISCOVERY_DIR="$discovery_dir" "$root/tests/bench/run" "$@"
+}

@@ -48,11 +48,11 @@ _choose_ports() {
 # Secrets are made once and kept in a file only its owner can read.
 declare -A secret=()
 _load_secrets() {
-  local file="$stack_dir/secrets" name value wanted
+  local file="$stack_dir/secrets" line name wanted
   mkdir -p "$stack_dir"
   if [[ ! -e $file ]]; then (umask 077 && : >"$file"); fi
   secret=()
-  while IFS='=' read -r name value; do [[ -z $name ]] || secret[$name]=$value; done <"$file"
+  while read -r line; do secret[${line%%=*}]=${line#*=}; done <"$file"
   for wanted in database_owner database_gateway database_ingest database_worker database_renewer google_client_secret launch; do
     [[ ${secret[$wanted]:-} ]] || secret[$wanted]=$(random_hex 24)
   done

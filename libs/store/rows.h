@@ -86,7 +86,9 @@ struct link_row {
     int generation{1};
     domain::link_state state{};
     std::string state_reason, etag;
-    std::optional<domain::fields> base, remote;
+    // The agreement, as each side spells it: base in the task's words, google_base in the event's (Google may normalise what it stores).
+    std::optional<domain::fields> base, google_base;
+    std::optional<domain::fields> remote;  // the event as last seen
     std::string html_link, meet_link, meet_id;
     bool meet_pending{};
     std::string attendees_data{"[]"};

@@ -200,7 +200,8 @@ CREATE TABLE task_links (
     state_reason              text NOT NULL DEFAULT '',
     google_calendar_etag      text NOT NULL DEFAULT '',
     google_calendar_synced_at timestamptz,
-    base                      jsonb,
+    base                      jsonb,           -- what both sides last agreed on, as the task spells it
+    google_base               jsonb,           -- the same agreement as Google spells it
     remote                    jsonb,           -- canonical fields of the event as last seen
     html_link                 text NOT NULL DEFAULT '',
     google_meet_link          text NOT NULL DEFAULT '',

@@ -45,12 +45,21 @@ public:
     table& required_url(doc what, std::string& target);
     table& list(doc what, std::vector<std::string>& target, std::string fallback);  // comma-separated
 
+    // A rule over several settings, asked once all are assigned; a fault it answers (empty: none) is reported under `name` with the others.
+    struct rule { std::string name; std::function<std::string()> check; };
+    table& require(std::string name, std::function<std::string()> check) {
+        rules_.push_back({std::move(name), std::move(check)});
+        return *this;
+    }
+
     std::string const& service() const { return service_; }
     std::vector<setting> const& settings() const { return settings_; }
+    std::vector<rule> const& rules() const { return rules_; }
 
 private:
     std::string service_;
     std::vector<setting> settings_;
+    std::vector<rule> rules_;
 };
 
 using environment = std::map<std::string, std::string, std::less<>>;

@@ -20,7 +20,7 @@ target_compile_options(calbridge_options INTERFACE
   -fstack-protector-strong -fno-omit-frame-pointer)
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
   target_compile_options(calbridge_options INTERFACE -Wno-c99-designator -Wno-missing-designated-field-initializers
-    -Wno-missing-field-initializers -fno-pch-timestamp)
+    -Wno-missing-field-initializers "SHELL:-Xclang -fno-pch-timestamp")
 endif()
 if(CALBRIDGE_WERROR)
   target_compile_options(calbridge_options INTERFACE -Werror)

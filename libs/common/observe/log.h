@@ -24,6 +24,9 @@ struct field {
     field(std::string_view n, std::int64_t v);
     field(std::string_view n, std::uint64_t v);
     field(std::string_view n, int v) : field(n, static_cast<std::int64_t>(v)) {}
+    field(std::string_view n, unsigned v) : field(n, static_cast<std::uint64_t>(v)) {}
+    field(std::string_view n, long long v) : field(n, static_cast<std::int64_t>(v)) {}
+    field(std::string_view n, unsigned long long v) : field(n, static_cast<std::uint64_t>(v)) {}
     field(std::string_view n, double v);
     field(std::string_view n, std::chrono::microseconds v);  // written in milliseconds with fraction, name gets _ms
     template <class Tag> field(std::string_view n, text_id<Tag> const& v) : field(n, std::string_view(v.str())) {}
@@ -32,9 +35,10 @@ struct field {
     std::string json;  // already encoded
 };
 
-// Called once by main. Lines carry ts (RFC 3339 UTC), level, service, version, event, then the fields.
+// Called once by main; may be called again to change the level. Lines carry ts (RFC 3339 UTC), level, service, version, event, then the fields.
 void start(std::string service, level least);
-// `event` is a stable dotted name: "pass.finished", "push.accepted".
+// `event` is a stable dotted name: "pass.finished", "push.accepted". Any thread; a line is never split or mixed with another.
+// Text beyond 4 KiB is cut, invalid UTF-8 becomes U+FFFD, a field named like one of the five above gets the prefix "field_".
 void write(level l, std::string_view event, std::vector<field> fields);
 inline void debug(std::string_view event, std::vector<field> fields = {}) { write(level::debug, event, std::move(fields)); }
 inline void info(std::string_view event, std::vector<field> fields = {}) { write(level::info, event, std::move(fields)); }

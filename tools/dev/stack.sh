@@ -88,10 +88,7 @@ _database_settings() { # ROLE
 }
 
 _google_settings() {
-  [[ $google_mode != google ]] || return 0
-  _put CALBRIDGE_GOOGLE_API_URL "$google_url"
-  _put CALBRIDGE_GOOGLE_TOKEN_URL "$google_url/token"
-  _put CALBRIDGE_GOOGLE_REVOKE_URL "$google_url/revoke"
+  [[ $google_mode == google ]] || _put CALBRIDGE_GOOGLE_URL "$google_url"
 }
 
 _client_settings() {

@@ -175,6 +175,24 @@ TEST(ConfigLoad, NeighboursAndTheTestEnvironmentAreNotUnknown) {
     EXPECT_THAT(faults_of(env), HasSubstr("CALBRIDGE_RENEWER_MARGIN: is not a setting"));
 }
 
+TEST(ConfigRule, IsAskedAfterTheAssignmentsAndReportedWithTheOthers) {
+    std::int64_t least{}, most{};
+    auto const load_with = [&](environment const& env) {
+        table t("x");
+        t.integer({"CALBRIDGE_LEAST", "Least."}, least, 1, 0, 100).integer({"CALBRIDGE_MOST", "Most."}, most, 10, 0, 100);
+        t.require("CALBRIDGE_LEAST", [&] { return least > most ? "must not be above CALBRIDGE_MOST" : ""; });
+        auto const loaded = load(t, env);
+        return loaded ? std::string() : loaded.error().context;
+    };
+
+    EXPECT_EQ(load_with({}), "");
+    EXPECT_EQ(load_with({{"CALBRIDGE_LEAST", "50"}}), "CALBRIDGE_LEAST: must not be above CALBRIDGE_MOST");
+    EXPECT_EQ(load_with({{"CALBRIDGE_LEAST", "50"}, {"CALBRIDGE_MOST", "60"}}), "");
+    EXPECT_EQ(load_with({{"CALBRIDGE_LEAST", "x"}}), "CALBRIDGE_LEAST: must be a whole number from 0 to 100") << "one fault a name";
+    EXPECT_EQ(load_with({{"CALBRIDGE_LEAST", "50"}, {"CALBRIDGE_TYPO", "1"}}),
+              "CALBRIDGE_LEAST: must not be above CALBRIDGE_MOST\nCALBRIDGE_TYPO: is not a setting");
+}
+
 TEST(ConfigSecretFile, ContentWithoutTheFinalLineEndsIsTheSecret) {
     secret_file const file("line one\nline two\r\n\n");
     sample s;

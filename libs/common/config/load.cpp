@@ -62,11 +62,14 @@ public:
     void add(std::string_view name, std::string_view what) {
         if (!text_.empty()) text_ += '\n';
         text_ += fmt::format("{}: {}", name, what);
+        names_.emplace(name);
     }
+    bool names(std::string_view name) const { return names_.contains(name); }
     std::string const& text() const { return text_; }
 
 private:
     std::string text_;
+    std::set<std::string, std::less<>> names_;
 };
 
 void load_secret(setting const& s, environment const& env, fault_list& faults) {
@@ -152,6 +155,7 @@ result<void> load(table const& settings, environment const& env, std::vector<std
         else load_plain(s, env, faults);
     }
     for (auto const& rule : settings.rules()) {
+        if (faults.names(rule.name)) continue;  // already at fault by itself
         if (std::string const fault = rule.check(); !fault.empty()) faults.add(rule.name, fault);
     }
     auto const known = known_names(settings, also_known);

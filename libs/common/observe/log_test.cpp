@@ -182,7 +182,7 @@ TEST(LogOutput, AReaderThatStallsCostsALineNotTheProcess) {
     ::fcntl(out.write_end(), F_SETFL, O_NONBLOCK);
     ::fcntl(out.write_end(), F_SETPIPE_SZ, 4096);
 
-    for (int i = 0; i < 5; ++i) info("e", {{"pad", std::string(3000, 'x')}});
+    for (int i = 0; i < 5; ++i) info("e", {{"pad", std::string(3000, 'x')}, {"more", std::string(3000, 'y')}});
     std::string const first = out.drain();
     info("after");
     std::string const then = out.drain();

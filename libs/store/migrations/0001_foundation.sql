@@ -64,6 +64,8 @@ CREATE TABLE user_calendar_connections (
     default_calendar_id    uuid,
     is_default             boolean NOT NULL DEFAULT true,   -- where the user's tasks go when they have several accounts
     calendars_read_at      timestamptz,
+    discovery_claimed_until timestamptz NOT NULL DEFAULT '-infinity',
+    idle_checked_at        timestamptz,        -- when the renewer last looked after an unused grant
     last_synced_at         timestamptz,
     failures               integer NOT NULL DEFAULT 0,
     revision               bigint NOT NULL DEFAULT 1,
@@ -90,8 +92,10 @@ CREATE TABLE consent_attempts (
     expires_at     timestamptz NOT NULL,
     created_at     timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, state_hash),
-    FOREIGN KEY (tenant_id, integration_id) REFERENCES google_integrations (tenant_id, integration_id)
+    FOREIGN KEY (tenant_id, integration_id) REFERENCES google_integrations (tenant_id, integration_id),
+    FOREIGN KEY (tenant_id, connection_id) REFERENCES user_calendar_connections (tenant_id, connection_id)
 );
+CREATE INDEX consent_attempts_age ON consent_attempts (expires_at);
 
 CREATE TABLE calendars (
     tenant_id          text NOT NULL,
@@ -108,6 +112,8 @@ CREATE TABLE calendars (
     sync_fingerprint   text NOT NULL DEFAULT '',
     dirty_seq          bigint NOT NULL DEFAULT 0,
     synced_seq         bigint NOT NULL DEFAULT 0,
+    dirty_at           timestamptz,                 -- when the oldest hint not yet synced was taken in
+    woken_at           timestamptz,                 -- when the clock last sent a wake-up for overdue work
     pass_id            bigint NOT NULL DEFAULT 0,   -- counts full passes; events seen carry it (mark and sweep)
     pass_page_token    text,                        -- where an interrupted pass goes on
     pass_dirty_seq     bigint,                      -- dirty_seq when that pass began
@@ -118,19 +124,23 @@ CREATE TABLE calendars (
     failures           integer NOT NULL DEFAULT 0,
     last_error         text NOT NULL DEFAULT '',
     pushable           boolean NOT NULL DEFAULT true,
-    push_retry_at      timestamptz,
+    channel_failures   integer NOT NULL DEFAULT 0,          -- watch calls failed in a row
+    channel_due_at     timestamptz NOT NULL DEFAULT now(),  -- when its channel must be opened, replaced or tried again; a claim moves it on
     next_poll_at       timestamptz NOT NULL DEFAULT now(),
     last_polled_at     timestamptz,
     last_changed_at    timestamptz,
     last_synced_at     timestamptz,
     created_at         timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, calendar_id),
-    UNIQUE (calendar_id),
     FOREIGN KEY (tenant_id, connection_id) REFERENCES user_calendar_connections (tenant_id, connection_id),
     UNIQUE (tenant_id, connection_id, google_calendar_id)
 );
+-- Hints and wake-ups name a calendar without its tenant. Not unique on purpose: a unique key without the tenant would tell tenants of each other.
+CREATE INDEX calendars_by_id ON calendars (calendar_id);
 CREATE INDEX calendars_pending ON calendars (retry_at NULLS FIRST) WHERE synced_seq < dirty_seq;
+CREATE INDEX calendars_channel_due ON calendars (channel_due_at) WHERE selected AND missing_since IS NULL;
 CREATE INDEX calendars_poll ON calendars (next_poll_at) WHERE selected AND missing_since IS NULL;
+ALTER TABLE user_calendar_connections ADD FOREIGN KEY (tenant_id, default_calendar_id) REFERENCES calendars (tenant_id, calendar_id);
 
 CREATE TABLE channels (
     tenant_id           text NOT NULL,
@@ -149,15 +159,18 @@ CREATE TABLE channels (
     claimed_until       timestamptz NOT NULL DEFAULT '-infinity',
     failures            integer NOT NULL DEFAULT 0,
     created_at          timestamptz NOT NULL DEFAULT now(),
+    superseded_at       timestamptz,
     stopped_at          timestamptz,
     PRIMARY KEY (tenant_id, channel_id),
-    UNIQUE (channel_id),
     FOREIGN KEY (tenant_id, connection_id) REFERENCES user_calendar_connections (tenant_id, connection_id),
     FOREIGN KEY (tenant_id, calendar_id) REFERENCES calendars (tenant_id, calendar_id)
 );
+CREATE INDEX channels_by_id ON channels (channel_id);
+CREATE UNIQUE INDEX one_active_channel ON channels (tenant_id, calendar_id) WHERE state = 'active';
 CREATE INDEX channels_of_calendar ON channels (tenant_id, calendar_id) WHERE state <> 'stopped';
 CREATE INDEX channels_renew ON channels (renew_at) WHERE state = 'active';
-CREATE INDEX channels_open_ended ON channels (created_at) WHERE state IN ('pending', 'superseded');
+CREATE INDEX channels_to_stop ON channels (claimed_until) WHERE state = 'superseded';
+CREATE INDEX channels_stopped ON channels (stopped_at) WHERE state = 'stopped';
 
 CREATE TABLE tasks (
     tenant_id        text NOT NULL,
@@ -184,7 +197,6 @@ CREATE TABLE tasks (
     FOREIGN KEY (tenant_id, calendar_id) REFERENCES calendars (tenant_id, calendar_id)
 );
 CREATE INDEX tasks_pending ON tasks (tenant_id, calendar_id) WHERE synced_seq < dirty_seq AND calendar_id IS NOT NULL;
-CREATE INDEX tasks_due ON tasks (retry_at NULLS FIRST) WHERE synced_seq < dirty_seq AND calendar_id IS NOT NULL;
 CREATE INDEX tasks_unplaced ON tasks (tenant_id, user_id) WHERE calendar_id IS NULL;
 
 CREATE TABLE task_links (
@@ -248,7 +260,8 @@ CREATE TABLE operations (
     UNIQUE (tenant_id, link_id, sequence),
     FOREIGN KEY (tenant_id, link_id) REFERENCES task_links (tenant_id, link_id)
 );
-CREATE INDEX operations_unanswered ON operations (tenant_id, link_id) WHERE state = 'pending';
+CREATE INDEX operations_unanswered ON operations (tenant_id, link_id, sequence) WHERE state = 'pending';
+CREATE INDEX operations_age ON operations (created_at);
 
 CREATE TABLE events (
     tenant_id           text NOT NULL,
@@ -287,6 +300,7 @@ CREATE TABLE blocked_times (
     starts_at       timestamptz NOT NULL,
     ends_at         timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, calendar_id, google_event_id, starts_at),
+    FOREIGN KEY (tenant_id, connection_id) REFERENCES user_calendar_connections (tenant_id, connection_id),
     FOREIGN KEY (tenant_id, calendar_id) REFERENCES calendars (tenant_id, calendar_id)
 );
 
@@ -359,7 +373,7 @@ CREATE TABLE audit_log (
     PRIMARY KEY (tenant_id, audit_id)
 );
 
--- Row-level security, forced on every tenant table. calbridge_definer owns only the functions below.
+-- Row-level security, forced on every tenant table. calbridge_definer owns only the functions of the next migration.
 DO $$
 DECLARE t text;
 BEGIN

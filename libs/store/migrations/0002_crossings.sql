@@ -1,11 +1,5 @@
 -- The only ways across tenants: arrays in, ids out. Owned by calbridge_definer, search_path fixed, executable by the one role that needs each.
 
-GRANT SELECT, INSERT, UPDATE ON tasks, calendars, channels, inbox, quarantine, outbox TO calbridge_definer;
-GRANT SELECT ON user_calendar_connections, task_links TO calbridge_definer;
-GRANT DELETE ON inbox, outbox, consent_attempts, operations TO calbridge_definer;
-GRANT SELECT ON consent_attempts, operations TO calbridge_definer;
-GRANT UPDATE ON user_calendar_connections TO calbridge_definer;
-
 -- webhook-ingest: what a channel id stands for.
 CREATE FUNCTION ingest_channel(wanted uuid)
     RETURNS TABLE (tenant_id text, user_id text, connection_id uuid, calendar_id uuid, resource_id text, state text, expires_at timestamptz, token_hash bytea)
@@ -16,8 +10,9 @@ CREATE FUNCTION ingest_channel(wanted uuid)
 $$;
 
 -- Where a user's task goes: the open link's calendar, else the calendar it names, else the default of the default connection.
+-- Runs with its caller's rights, so that only a crossing can place another tenant's task.
 CREATE FUNCTION place_of_task(of_tenant text, of_task text, of_user text, named_calendar text) RETURNS uuid
-    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    LANGUAGE sql STABLE SECURITY INVOKER SET search_path = public, pg_temp AS $$
     SELECT coalesce(
         (SELECT l.calendar_id FROM task_links l WHERE l.tenant_id = of_tenant AND l.task_id = of_task AND l.state <> 'ended'),
         (SELECT c.calendar_id FROM user_calendar_connections u JOIN calendars c ON (c.tenant_id, c.connection_id) = (u.tenant_id, u.connection_id)
@@ -55,39 +50,42 @@ CREATE FUNCTION take_in_tasks(tenants text[], users text[], ids text[], versions
 $$;
 
 -- sync-worker: one batch of calendar-changed. A message id seen before raises nothing; 'retry' only wakes. Deliveries prove their channel's health.
+-- Rows are locked calendars first, then channels, then inbox, each in key order, so that two batches cannot deadlock; a batch takes its hints in
+-- before its tasks, which is also the worker's order (calendar, task, link).
 CREATE FUNCTION take_in_hints(calendar_ids uuid[], sources text[], message_ids text[], raises boolean[], channel_ids uuid[], numbers bigint[])
     RETURNS TABLE (tenant_id text, user_id text, calendar_id uuid)
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT c.calendar_id FROM calendars c
+     WHERE c.calendar_id IN (SELECT i.calendar FROM unnest(calendar_ids, raises) AS i (calendar, raise) WHERE i.raise)
+     ORDER BY c.tenant_id, c.calendar_id FOR NO KEY UPDATE;
+
+    SELECT h.channel_id FROM channels h WHERE h.channel_id = ANY (channel_ids) ORDER BY h.tenant_id, h.channel_id FOR NO KEY UPDATE;
+
+    UPDATE channels h SET last_message_number = greatest(h.last_message_number, d.number), last_message_at = now(), verified_at = coalesce(h.verified_at, now())
+      FROM (SELECT i.calendar, i.channel, max(i.number) AS number FROM unnest(calendar_ids, channel_ids, numbers) AS i (calendar, channel, number)
+             WHERE i.channel IS NOT NULL GROUP BY i.calendar, i.channel) d
+     WHERE h.channel_id = d.channel AND h.calendar_id = d.calendar;
+
     WITH input AS (
-        SELECT c.tenant_id, i.* FROM unnest(calendar_ids, sources, message_ids, raises, channel_ids, numbers) WITH ORDINALITY
-               AS i (calendar, source, message, raise, channel, number, position) JOIN calendars c ON c.calendar_id = i.calendar
+        SELECT c.tenant_id, i.* FROM unnest(calendar_ids, sources, message_ids, raises) AS i (calendar, source, message, raise)
+          JOIN calendars c ON c.calendar_id = i.calendar
     ), fresh AS (
         INSERT INTO inbox (tenant_id, source, message_id)
-        SELECT DISTINCT i.tenant_id, i.source, i.message FROM input i WHERE i.message <> ''
+        SELECT DISTINCT i.tenant_id, i.source, i.message FROM input i WHERE i.message <> '' ORDER BY 1, 2, 3
         ON CONFLICT DO NOTHING RETURNING inbox.tenant_id, inbox.source, inbox.message_id
     ), counted AS (
         SELECT i.tenant_id, i.calendar,
-               count(*) FILTER (WHERE i.raise AND (i.message = '' OR f.message_id IS NOT NULL)) AS raised
+               count(*) FILTER (WHERE i.raise AND i.message = '') + count(DISTINCT (f.source, f.message_id)) FILTER (WHERE i.raise AND f.message_id IS NOT NULL) AS raised
           FROM input i LEFT JOIN fresh f ON (f.tenant_id, f.source, f.message_id) = (i.tenant_id, i.source, i.message)
          GROUP BY i.tenant_id, i.calendar
-    ), proved AS (
-        UPDATE channels h SET last_message_number = greatest(h.last_message_number, d.number), last_message_at = now(),
-               verified_at = coalesce(h.verified_at, now())
-          FROM (SELECT i.channel, max(i.number) AS number FROM input i WHERE i.channel IS NOT NULL GROUP BY i.channel) d
-         WHERE h.channel_id = d.channel
-    ), locked AS (
-        SELECT c.tenant_id, c.calendar_id FROM calendars c JOIN counted n ON (n.tenant_id, n.calendar) = (c.tenant_id, c.calendar_id)
-         ORDER BY c.tenant_id, c.calendar_id FOR NO KEY UPDATE OF c
     ), raised AS (
-        UPDATE calendars c SET dirty_seq = c.dirty_seq + n.raised
-          FROM counted n, locked l
-         WHERE (c.tenant_id, c.calendar_id) = (n.tenant_id, n.calendar) AND (l.tenant_id, l.calendar_id) = (c.tenant_id, c.calendar_id) AND n.raised > 0
-        RETURNING c.calendar_id
+        UPDATE calendars c SET dirty_seq = c.dirty_seq + n.raised,
+               dirty_at = CASE WHEN c.synced_seq < c.dirty_seq THEN coalesce(c.dirty_at, now()) ELSE now() END
+          FROM counted n WHERE (c.tenant_id, c.calendar_id) = (n.tenant_id, n.calendar) AND n.raised > 0
     )
     SELECT c.tenant_id, u.user_id, c.calendar_id
       FROM counted n JOIN calendars c ON (c.tenant_id, c.calendar_id) = (n.tenant_id, n.calendar)
       JOIN user_calendar_connections u ON (u.tenant_id, u.connection_id) = (c.tenant_id, c.connection_id)
-      LEFT JOIN raised r ON r.calendar_id = c.calendar_id
 $$;
 
 -- Messages that could not be understood. Seen again (redelivery), the row counts up.
@@ -100,23 +98,30 @@ CREATE FUNCTION set_aside(of_tenant text, id uuid, of_source text, of_partition 
     DO UPDATE SET seen_count = q.seen_count + 1, last_seen_at = now()
 $$;
 
--- Calendars with something to do now that nobody holds: unsynced hints or due tasks. Ids only.
+-- Calendars with something to do now that nobody holds: unsynced hints or due tasks. Ids only. The calendars with pending tasks are found by
+-- hopping over the index, so that a calendar with a long queue costs one step and hides nobody.
 CREATE FUNCTION due_work(most integer) RETURNS TABLE (tenant_id text, user_id text, connection_id uuid, calendar_id uuid)
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
-    WITH candidates AS (
-        (SELECT c.tenant_id, c.calendar_id FROM calendars c
-          WHERE c.synced_seq < c.dirty_seq AND (c.retry_at IS NULL OR c.retry_at <= now()) AND c.selected AND c.missing_since IS NULL
-          ORDER BY c.retry_at NULLS FIRST LIMIT most)
+    WITH RECURSIVE queued AS (
+        (SELECT t.tenant_id, t.calendar_id FROM tasks t WHERE t.synced_seq < t.dirty_seq AND t.calendar_id IS NOT NULL
+          ORDER BY t.tenant_id, t.calendar_id LIMIT 1)
+        UNION ALL
+        SELECT n.tenant_id, n.calendar_id FROM queued q CROSS JOIN LATERAL (
+            SELECT t.tenant_id, t.calendar_id FROM tasks t
+             WHERE t.synced_seq < t.dirty_seq AND t.calendar_id IS NOT NULL AND (t.tenant_id, t.calendar_id) > (q.tenant_id, q.calendar_id)
+             ORDER BY t.tenant_id, t.calendar_id LIMIT 1) n
+    ), candidates AS (
+        SELECT c.tenant_id, c.calendar_id FROM calendars c WHERE c.synced_seq < c.dirty_seq AND c.selected
         UNION
-        (SELECT t.tenant_id, t.calendar_id FROM tasks t
-          WHERE t.synced_seq < t.dirty_seq AND t.calendar_id IS NOT NULL AND (t.retry_at IS NULL OR t.retry_at <= now())
-          ORDER BY t.retry_at NULLS FIRST LIMIT most)
+        SELECT q.tenant_id, q.calendar_id FROM queued q
+         WHERE EXISTS (SELECT 1 FROM tasks t WHERE (t.tenant_id, t.calendar_id) = (q.tenant_id, q.calendar_id) AND t.synced_seq < t.dirty_seq
+                          AND (t.retry_at IS NULL OR t.retry_at <= now()))
     )
     SELECT c.tenant_id, u.user_id, c.connection_id, c.calendar_id
       FROM candidates k JOIN calendars c ON (c.tenant_id, c.calendar_id) = (k.tenant_id, k.calendar_id)
       JOIN user_calendar_connections u ON (u.tenant_id, u.connection_id) = (c.tenant_id, c.connection_id)
-     WHERE c.lease_until < now() AND (c.retry_at IS NULL OR c.retry_at <= now()) AND u.status = 'active'
-     LIMIT most
+     WHERE c.lease_until < now() AND (c.retry_at IS NULL OR c.retry_at <= now()) AND c.missing_since IS NULL AND u.status = 'active'
+     ORDER BY c.dirty_at NULLS FIRST LIMIT most
 $$;
 
 -- Outbox rows whose writer did not publish them in time: claimed for a minute, by status, in any order.
@@ -124,7 +129,7 @@ CREATE FUNCTION claim_outbox(most integer) RETURNS TABLE (tenant_id text, outbox
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
     WITH due AS (
         SELECT o.tenant_id, o.outbox_id FROM outbox o WHERE o.status = 'pending' AND o.claimed_until < now()
-         ORDER BY o.claimed_until LIMIT most FOR UPDATE SKIP LOCKED
+         ORDER BY o.claimed_until, o.outbox_id LIMIT most FOR UPDATE SKIP LOCKED
     )
     UPDATE outbox o SET claimed_until = now() + interval '60 seconds' FROM due d
      WHERE (o.tenant_id, o.outbox_id) = (d.tenant_id, d.outbox_id)

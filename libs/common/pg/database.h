@@ -24,7 +24,9 @@ struct statement {
     char const* sql;
 };
 
-// Bound parameters in order ($1, $2, …). Text is refused (errc::malformed at execution) when it holds NUL or bad UTF-8.
+// Bound parameters in order ($1, $2, …). Text takes the type PostgreSQL infers from the statement (text, jsonb, an enum), so
+// write a cast where nothing says it; every other value and every array has its own type (bigint, double precision, text[] …),
+// and converts as that type does. Text is refused (errc::malformed at execution) when it holds NUL or bad UTF-8.
 class params {
 public:
     params& add(std::string_view text);
@@ -39,8 +41,9 @@ public:
     params& add(bytes const& value);        // bytea
     template <class Tag> params& add(text_id<Tag> const& id) { return add(std::string_view(id.str())); }
     template <class Tag> params& add(uuid_id<Tag> const& id) { return add(id.value); }
-    template <class T> params& add(std::optional<T> const& value) { return value ? add(*value) : add_null(); }
-    params& add_null();
+    // An empty optional is a NULL of T's type.
+    template <class T> params& add(std::optional<T> const& value) { return value ? add(*value) : add(T{}).forget_last(); }
+    params& add_null();  // of the type PostgreSQL infers, as for text
     // One-dimensional arrays for unnest()/= ANY; an empty optional element is NULL.
     params& add_array(std::vector<std::optional<std::string>> const& values);  // text[]
     params& add_array(std::vector<std::string> const& values);                 // text[]
@@ -61,6 +64,7 @@ public:
     params& operator=(params&&) noexcept;
 
 private:
+    params& forget_last();
     std::vector<value> values_;
 };
 
@@ -94,8 +98,10 @@ private:
 };
 
 // One open transaction on one pooled connection. Destroyed without commit() = rolled back.
-// Errors: unavailable (connection lost: outcome of commit unknown), conflict (40001, 40P01, 55P03), exists (23505),
-// timed_out (statement timeout, 57014), malformed (22xxx, bad parameter), internal (anything else). After an error only destruction is useful.
+// Errors: unavailable (connection lost: outcome of commit unknown; server read-only, shutting down or out of resources),
+// conflict (40001, 40P01, 55P03), exists (23505), timed_out (statement timeout, 57014, or no answer at all), malformed (22xxx, bad
+// parameter), internal (anything else). After an error only destruction is useful: every further call returns the same error.
+// One call at a time; a call abandoned half-way (cancellation) costs the connection, never another borrower.
 class transaction {
 public:
     virtual ~transaction() = default;
@@ -103,6 +109,8 @@ public:
     // Pipelined: all are sent in one round trip; stops at the first error.
     struct step { statement const* what; params with; };
     virtual task<result<std::vector<rows>>> batch(std::vector<step> steps) = 0;
+    // The same with COMMIT behind the last step, in the same round trip; nothing is committed when a step fails.
+    virtual task<result<std::vector<rows>>> batch_and_commit(std::vector<step> steps);
     virtual task<result<void>> commit() = 0;
 };
 

@@ -12,6 +12,7 @@
 namespace calbridge::runtime {
 
 // Named checks behind /readyz. A check is green when its last report was ok; a component reports whenever it knows better.
+// Each change of colour is logged once. Same thread as the components.
 class health {
 public:
     void expect(std::string const& check);  // red until reported
@@ -32,6 +33,8 @@ struct common_settings {
     std::int64_t private_port{};
     std::string instance_id;  // stable per replica (pod name): Kafka static membership, lease owner
     std::chrono::milliseconds drain_time_max{};
+    bool core_dumps{};  // off: no core files, no debugger, /proc closed to others
+    // Adds the settings above to the service's own table.
     void declare(config::table& t, std::int64_t default_private_port);
 };
 
@@ -51,7 +54,9 @@ struct parts {
 
 // Loads settings (exit code 1 and every fault named when wrong; `--print-config`, `--version`, `--help` answered), starts logging, runs until
 // SIGTERM/SIGINT or a component fails. Returns the exit code: 0 asked to stop, 1 bad settings, 2 unexpected failure.
+// On a signal: readiness red, drain hook (at most drain_time_max), components cancelled and joined; 1.5 * drain_time_max after the signal, or on a
+// second signal, the process ends with code 2. `also_known` are settings of neighbours that share this environment.
 int service_main(int argc, char** argv, config::table& settings, common_settings& common,
-                 std::function<parts(asio::any_io_executor, health&)> make);
+                 std::function<parts(asio::any_io_executor, health&)> make, std::vector<std::string> const& also_known = {});
 
 }  // namespace calbridge::runtime

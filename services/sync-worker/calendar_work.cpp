@@ -1,0 +1,182 @@
+#include "calendar_work.h"
+
+#include "pull.h"
+#include "push.h"
+
+#include "common/observe/log.h"
+#include "common/observe/metrics.h"
+
+#include <boost/asio/this_coro.hpp>
+
+#include <algorithm>
+
+namespace calbridge::worker {
+
+using std::chrono::milliseconds;
+using steady = std::chrono::steady_clock;
+
+milliseconds pass_budget::take(steady::time_point now) {
+    if (last_) left_ = std::min(burst_, left_ + std::chrono::duration<double>(now - *last_).count());
+    last_ = now;
+    if (left_ >= 1) {
+        left_ -= 1;
+        return milliseconds(0);
+    }
+    return milliseconds(static_cast<int>((1 - left_) * 1000) + 1);
+}
+
+namespace {
+
+constexpr milliseconds database_pause{1000};
+constexpr milliseconds held_elsewhere_pause{2000};
+
+task<result<bool>> hold(parts const& with, tenant_id tenant, calendar_id calendar, calendar_memory& memory) {
+    steady::time_point const now = steady::now();
+    if (memory.lease) {
+        if (now < memory.lease_safe_until - with.within.lease_renew_before) co_return true;
+        if (now < memory.lease_safe_until) {
+            store::held_lease const held = memory.lease->lease;
+            auto renewed = co_await store::renew_lease(with.db, held, with.within.lease_life);
+            if (renewed) {
+                memory.lease_safe_until = now + with.within.lease_life - std::chrono::seconds(2);
+                co_return true;
+            }
+            if (renewed.error().code != errc::conflict) co_return renewed.error();
+        }
+        memory.lease.reset();
+    }
+    auto taken = co_await store::acquire_lease(with.db, tenant, calendar, with.owner, with.within.lease_life);
+    if (!taken) co_return taken.error();
+    if (!*taken) co_return false;
+    memory.lease = std::move(**taken);
+    memory.lease_safe_until = now + with.within.lease_life - std::chrono::seconds(2);
+    co_return true;
+}
+
+struct pushes {
+    std::optional<push_outcome> trouble;
+    std::optional<error> failed;
+};
+
+task<void> push_one(parts const& with, store::leased_calendar held, task_id id, semaphore& slots, pushes& seen) {
+    try {
+        if (!seen.trouble && !seen.failed) {
+            auto done = co_await push_task(with, held.lease, held.connection, held.calendar, id);
+            if (!done) seen.failed = done.error();
+            else if (done->calendar_trouble) seen.trouble = *done;
+        }
+    } catch (...) {
+        slots.release();
+        throw;
+    }
+    slots.release();
+}
+
+// Different tasks concurrently, each task's own steps in order.
+task<pushes> push_all(parts const& with, store::leased_calendar const& held, std::vector<store::task_and_link> const& due) {
+    pushes seen;
+    if (due.size() == 1) {
+        auto done = co_await push_task(with, held.lease, held.connection, held.calendar, due.front().task.id);
+        if (!done) seen.failed = done.error();
+        else if (done->calendar_trouble) seen.trouble = *done;
+        co_return seen;
+    }
+    auto executor = co_await asio::this_coro::executor;
+    semaphore slots(executor, static_cast<std::size_t>(with.within.pushes_at_once));
+    task_group group(executor);
+    std::exception_ptr stopped;
+    try {
+        for (store::task_and_link const& rows : due) {
+            co_await slots.acquire();
+            group.spawn("push", push_one(with, held, rows.task.id, slots, seen));
+        }
+    } catch (...) {
+        stopped = std::current_exception();
+        group.cancel();
+    }
+    co_await group.join();
+    if (stopped) std::rethrow_exception(stopped);
+    co_return seen;
+}
+
+metrics::histogram& pass_seconds() {
+    static metrics::histogram& h = metrics::get_histogram("calbridge_worker_pass_seconds", "Duration of a pass over a calendar", {},
+                                                           {0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60});
+    return h;
+}
+
+}  // namespace
+
+task<turn_outcome> work_on(parts const& with, tenant_id tenant, calendar_id calendar, calendar_memory& memory) {
+    auto failed = [&](error const& e, std::string_view what) {
+        if (e.code == errc::conflict) {
+            // Somebody else took the calendar over; our next attempt starts with a fresh lease.
+            memory.lease.reset();
+            log::info("lease.lost", {{"tenant_id", tenant}, {"calendar_id", calendar}, {"during", what}});
+            return turn_outcome{held_elsewhere_pause};
+        }
+        log::warn("work.failed", log::with({{"tenant_id", tenant}, {"calendar_id", calendar}, {"during", what}}, e));
+        return turn_outcome{database_pause};
+    };
+
+    for (;;) {
+        auto holding = co_await hold(with, tenant, calendar, memory);
+        if (!holding) co_return failed(holding.error(), "lease");
+        if (!*holding) co_return turn_outcome{held_elsewhere_pause};
+        store::held_lease const held = memory.lease->lease;
+
+        auto due = co_await store::look_at_work(with.db, held, with.within.tasks_per_look);
+        if (!due) co_return failed(due.error(), "look");
+        memory.lease->calendar = due->calendar;
+        store::calendar_row const& row = memory.lease->calendar;
+        bool const must_wait = due->calendar_waits.count() > 0;
+        if (must_wait) co_return turn_outcome{due->calendar_waits};
+        bool const dirty = row.selected && row.synced_seq < row.dirty_seq;
+        if (!dirty && due->tasks.empty()) {
+            if (due->next_task_in) co_return turn_outcome{*due->next_task_in};
+            co_return turn_outcome{};
+        }
+
+        // What the CRM wants goes out first: it is one call each, and a following pass acknowledges its echo.
+        if (!due->tasks.empty()) {
+            pushes const seen = co_await push_all(with, *memory.lease, due->tasks);
+            if (seen.failed) co_return failed(*seen.failed, "push");
+            if (seen.trouble) {
+                auto deferred = co_await store::defer_calendar(with.db, held, seen.trouble->wait, seen.trouble->why);
+                if (!deferred) co_return failed(deferred.error(), "defer");
+                log::info("calendar.deferred", {{"tenant_id", tenant}, {"calendar_id", calendar}, {"reason", seen.trouble->why},
+                                                {"next", name(*seen.trouble->calendar_trouble)}, {"wait", std::chrono::microseconds(seen.trouble->wait)}});
+                co_return turn_outcome{seen.trouble->wait};
+            }
+            if (!dirty) continue;
+        }
+
+        milliseconds const wait = memory.budget.take(steady::now());
+        if (wait.count() > 0) co_return turn_outcome{wait};
+        steady::time_point const began = steady::now();
+        auto pass = co_await pull_pass(with, held, memory.lease->connection);
+        if (!pass) co_return failed(pass.error(), "pass");
+        auto const took = std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - began);
+        pass_seconds().observe(std::chrono::duration<double>(took).count());
+        log::info("pass.finished", {{"tenant_id", tenant}, {"calendar_id", calendar}, {"full", pass->full}, {"complete", pass->complete},
+                                    {"pages", pass->pages}, {"items", static_cast<std::int64_t>(pass->items)},
+                                    {"changed", static_cast<std::int64_t>(pass->changed)}, {"linked", static_cast<std::int64_t>(pass->linked)},
+                                    {"set_aside", static_cast<std::int64_t>(pass->odd)}, {"why", pass->why}, {"took", took}});
+        if (pass->trouble && *pass->trouble != next_move::restart_listing) {
+            auto deferred = co_await store::defer_calendar(with.db, held, pass->wait, pass->why);
+            if (!deferred) co_return failed(deferred.error(), "defer");
+            co_return turn_outcome{pass->wait};
+        }
+    }
+}
+
+task<void> let_go(parts const& with, calendar_memory& memory) {
+    if (!memory.lease) co_return;
+    store::held_lease const held = memory.lease->lease;
+    memory.lease.reset();
+    auto released = co_await store::release_lease(with.db, held);
+    if (!released && released.error().code != errc::conflict)
+        log::warn("lease.not_released", log::with({{"tenant_id", held.tenant}, {"calendar_id", held.calendar}}, released.error()));
+}
+
+}  // namespace calbridge::worker

@@ -1,0 +1,301 @@
+#include "engine_rows.h"
+
+#include "domain/stamp.h"
+
+#include "common/json/json.h"
+
+#include <algorithm>
+
+namespace calbridge::worker {
+
+namespace {
+
+using domain::field;
+using domain::field_set;
+
+void attendees_of(domain::task_update& update, std::string const& attendees_data) {
+    auto const parsed = json::parse(attendees_data, "attendees", {}, true);
+    if (!parsed || !parsed->is_array()) return;
+    for (json::value const& item : parsed->get_array()) {
+        if (!item.is_object()) continue;
+        json::object const& o = item.get_object();
+        update.attendees.push_back({std::string(json::text_or(o, "email")), std::string(json::text_or(o, "displayName")),
+                                    std::string(json::text_or(o, "responseStatus")), json::boolean_or(o, "optional")});
+    }
+}
+
+void finish_stamped(effects& e, std::optional<store::operation_row> const& stamped, domain::calendar_event const& event) {
+    if (!stamped || stamped->state == "done") return;
+    store::operation_row done = *stamped;
+    done.state = "done";
+    done.answer_reason = "read_back";
+    done.answer_etag = event.etag;
+    e.finished_operations.push_back(std::move(done));
+}
+
+// A recorded effect of the stamped operation that was never answered: its fields are agreed.
+void adopt(store::link_row& link, store::operation_row const& operation) {
+    if (operation.kind == "create" || !link.base || !link.google_base) {
+        link.base = operation.expected;
+        link.google_base = operation.expected;
+    } else if (operation.expected) {
+        for (std::string const& n : operation.pushed)
+            if (auto f = domain::field_named(n)) {
+                domain::copy(*f, *operation.expected, *link.base);
+                domain::copy(*f, *operation.expected, *link.google_base);
+            }
+    }
+    link.recorded_seq = std::max(link.recorded_seq, operation.sequence);
+}
+
+void removed_in_google(effects& e, bool conflict, surroundings const& around) {
+    std::int64_t const worked = e.task.dirty_seq;
+    domain::conflict_policy const policy = around.connection.policy;
+    bool const put_back = (conflict && policy == domain::conflict_policy::crm_wins) ||
+                          (!conflict && around.connection.on_delete == domain::delete_choice::put_back);
+    if (put_back) {
+        next_generation(e, around);
+        e.raise_dirty = true;
+        e.task_changed = true;
+        e.why = "put_back";
+        return;
+    }
+    if (conflict && policy != domain::conflict_policy::google_wins) {
+        e.link->frozen = true;
+        e.link->has_conflict = true;
+        e.link->state_reason = "deleted_in_google";
+        e.link_changed = true;
+        settle(e, worked, "conflict");
+        e.task.reason = "edited_and_deleted";
+        domain::task_update& update = tell(e, domain::update_kind::conflict, around);
+        e.task.pulled_seq = update.sequence;
+        update.reason = "edited_and_deleted";
+        update.explanation = "The event was deleted in Google Calendar while the task was edited. Choose whether to put the event back or cancel the task.";
+        e.why = "edit_against_delete";
+        return;
+    }
+    bool const unlink = !conflict && around.connection.on_delete == domain::delete_choice::unlink;
+    end_link(e, "deleted_in_google");
+    settle(e, worked, "removed");
+    e.task.reason = unlink ? "unlinked" : "deleted_in_google";
+    domain::task_update& update = tell(e, unlink ? domain::update_kind::synced : domain::update_kind::cancelled, around);
+    e.task.pulled_seq = update.sequence;
+    update.reason = e.task.reason;
+    e.why = "removed_in_google";
+}
+
+// The CRM cancelled the task while a person edited the event: nobody knew of the other.
+bool edited_while_unwanted(effects& e, domain::merge const& what, surroundings const& around) {
+    if (what.pull.empty() && what.conflicts.empty()) return false;
+    switch (around.connection.policy) {
+    case domain::conflict_policy::crm_wins: return false;
+    case domain::conflict_policy::google_wins:
+        end_link(e, "kept_in_google");
+        settle(e, e.task.dirty_seq, "removed");
+        e.task.reason = "kept_in_google";
+        e.why = "kept_in_google";
+        return true;
+    case domain::conflict_policy::ask:
+    case domain::conflict_policy::last_write_wins: break;
+    }
+    e.link->frozen = true;
+    e.link->has_conflict = true;
+    e.link->state_reason = "cancelled_in_crm";
+    settle(e, e.task.dirty_seq, "conflict");
+    e.task.reason = "cancelled_and_edited";
+    domain::task_update& update = tell(e, domain::update_kind::conflict, around);
+    e.task.pulled_seq = update.sequence;
+    update.reason = "cancelled_and_edited";
+    update.explanation = "The task was cancelled while its event was edited in Google Calendar. Choose whether to remove the event or keep it.";
+    for (std::string const& n : what.pull.names())
+        if (auto f = domain::field_named(n))
+            update.conflicts.push_back({n, e.link->base ? domain::describe(*f, *e.link->base) : "", "cancelled", domain::describe(*f, what.merged)});
+    e.why = "edit_against_delete";
+    return true;
+}
+
+void merge(effects& e, domain::merge const& what, domain::fields const& remote, domain::fields const& effective, surroundings const& around) {
+    store::link_row& link = *e.link;
+    domain::fields const local_before = *e.task.local;
+    field_set open;
+    std::vector<domain::field_conflict> open_conflicts;
+    for (domain::field_conflict const& c : what.conflicts)
+        if (!c.winner) {
+            open.add(c.which);
+            open_conflicts.push_back(c);
+        }
+    for (field f : domain::all_fields) {
+        if (open.has(f)) continue;
+        bool const settled = std::any_of(what.conflicts.begin(), what.conflicts.end(), [&](auto const& c) { return c.which == f && c.winner; });
+        bool const agreed = domain::same(f, effective, what.merged) && domain::same(f, local_before, what.merged);
+        if (what.pull.has(f) || agreed || settled) {
+            // Google's value is known to both from here on; what the CRM still has to push shows as local against this base.
+            if (what.pull.has(f)) domain::copy(f, what.merged, *e.task.local);
+            domain::copy(f, agreed ? what.merged : effective, *link.base);
+            domain::copy(f, remote, *link.google_base);
+        }
+    }
+    auto same_versions = [](auto const& a, auto const& b) { return a.which == b.which && a.crm == b.crm && a.google == b.google; };
+    bool const conflict_news = !std::equal(open_conflicts.begin(), open_conflicts.end(), link.conflicts.begin(), link.conflicts.end(), same_versions);
+    link.conflicts = open_conflicts;
+    link.has_conflict = !open_conflicts.empty() || link.frozen;
+
+    if (!what.pull.empty() || !what.conflicts.empty()) {
+        store::operation_row history = new_operation(e, "pull", around);
+        history.state = "done";
+        history.who = "google";
+        history.why = std::string(what.reason);
+        history.pushed = what.pull.names();
+        history.before = local_before;
+        history.expected = *e.task.local;
+        history.answer_etag = link.etag;
+        link.recorded_seq = std::max(link.recorded_seq, history.sequence);
+        e.new_operations.push_back(std::move(history));
+    }
+    if (!what.pull.empty()) {
+        domain::task_update& update = tell(e, domain::update_kind::changed, around);
+        e.task.pulled_seq = update.sequence;
+        describe_changes(update, what.pull, *e.task.local);
+        attendees_of(update, link.attendees_data);
+        update.reason = std::string(what.reason);
+        for (domain::field_conflict const& c : what.conflicts)
+            if (c.winner) update.conflicts.push_back({std::string(domain::name(c.which)), c.base, c.crm, c.google});
+    }
+    if (conflict_news && !open_conflicts.empty()) {
+        domain::task_update& update = tell(e, domain::update_kind::conflict, around);
+        e.task.pulled_seq = update.sequence;
+        update.reason = "edited_on_both_sides";
+        update.explanation = "The task and the calendar event were changed at the same time. Both versions are kept; choose one.";
+        for (domain::field_conflict const& c : open_conflicts)
+            update.conflicts.push_back({std::string(domain::name(c.which)), c.base, c.crm, c.google});
+    }
+    if (!what.push.empty() && e.task.synced_seq >= e.task.dirty_seq) e.raise_dirty = true;
+    if (link.has_conflict) e.task.state = "conflict";
+    e.task_changed = true;
+    e.why = what.reason;
+}
+
+}  // namespace
+
+inbound event_seen(store::task_and_link rows, std::optional<store::operation_row> const& stamped, domain::calendar_event const& event,
+                   surroundings const& around) {
+    inbound out;
+    effects e = start(std::move(rows));
+    store::link_row& link = *e.link;
+    // A task that cannot be rendered keeps its last good form here; the push says what is wrong with it.
+    if (auto refused = absorb_snapshot(e, around)) e.task_changed = false;
+
+    std::optional<domain::operation_facts> facts;
+    if (stamped && stamped->link == link.id) facts = domain::operation_facts{stamped->sequence, stamped->sequence <= link.recorded_seq};
+    domain::echo const echo = domain::classify_echo(facts, link.recorded_seq);
+    bool const was_pending = link.state == domain::link_state::pending;
+    if (echo == domain::echo::ours_unrecorded && !event.is_cancelled()) adopt(link, *stamped);
+    if (!link.base && e.task.local && !event.is_cancelled()) {
+        // Linked without a recorded agreement (its operation is gone from the journal): what Google holds is taken as agreed.
+        auto const read = domain::read_event(event);
+        if (read) link.base = link.google_base = domain::normalise(*read);
+    }
+
+    domain::pull_view view;
+    view.linked = true;
+    view.state = link.state;
+    view.known_etag = link.etag;
+    view.etag_recorded = !link.etag.empty() && echo != domain::echo::ours_unrecorded;
+    view.stamp = echo;
+    if (link.base) view.base = *link.base;
+    if (e.task.local) view.local = *e.task.local;
+    bool const wanted = is_wanted(e, around);
+    view.local_pending = wanted && (e.task.version > e.task.absorbed_version ||
+                                    (link.base && e.task.local && !domain::differences(*link.base, *e.task.local).empty()));
+    view.deleting = !wanted && event.is_cancelled();
+    view.policy = around.connection.policy;
+    view.mode = around.connection.mode;
+
+    domain::calendar_event shown = event;
+    domain::fields remote, effective;
+    auto const read = domain::read_event(event);
+    if (read) {
+        remote = domain::normalise(*read);
+        effective = effective_remote(link, remote);
+    }
+    domain::pull_step step = domain::next_pull(view, shown);
+
+    if (auto* odd = std::get_if<domain::set_aside>(&step)) {
+        out.odd = odd->reason;
+        out.change = start({std::move(e.task), std::move(e.link), {}});
+        return out;
+    }
+    if (auto* gone = std::get_if<domain::event_removed>(&step)) {
+        finish_stamped(e, stamped, event);
+        link.etag = event.etag;
+        if (!wanted) {
+            // Both sides agree that it goes.
+            end_link(e, "task_removed");
+            settle(e, e.task.dirty_seq, "removed");
+            domain::task_update& update = tell(e, domain::update_kind::synced, around);
+            update.reason = "event_removed";
+            e.why = "removed_on_both_sides";
+        } else {
+            removed_in_google(e, gone->conflict, around);
+        }
+        out.change = std::move(e);
+        return out;
+    }
+    if (std::holds_alternative<domain::mirror_only>(step)) {
+        out.change = start({std::move(e.task), std::move(e.link), {}});
+        out.change.why = "mirror_only";
+        return out;
+    }
+    if (auto* nothing_new = std::get_if<domain::acknowledge>(&step)) {
+        if (echo == domain::echo::ours_older) {
+            out.change = start({std::move(e.task), std::move(e.link), {}});
+            out.change.why = nothing_new->reason;
+            return out;
+        }
+        bool const known = link.etag == event.etag && !was_pending && echo != domain::echo::ours_unrecorded;
+        if (!known && read) {
+            finish_stamped(e, stamped, event);
+            bool const shown_changed = note_event(link, event);
+            link.remote = remote;
+            link.state = domain::link_state::live;
+            e.link_changed = true;
+            if (was_pending || shown_changed) {
+                domain::task_update& update = tell(e, was_pending ? domain::update_kind::synced : domain::update_kind::changed, around);
+                update.reason = was_pending ? "event_created" : "attendees_or_conference";
+                attendees_of(update, link.attendees_data);
+            }
+        }
+        e.why = nothing_new->reason;
+        out.change = std::move(e);
+        return out;
+    }
+
+    // Somebody edited. The plan is made again on the event as Google's spelling of the agreement allows.
+    domain::merge const what = link.base && e.task.local
+                                   ? domain::plan(*link.base, *e.task.local, effective, view.policy, view.mode)
+                                   : std::get<domain::merge_event>(step).what;
+    finish_stamped(e, stamped, event);
+    std::string const attendees_before = link.attendees_data;
+    bool const shown_changed = note_event(link, event);
+    link.state = domain::link_state::live;
+    e.link_changed = true;
+    if (!wanted && edited_while_unwanted(e, what, around)) {
+        link.remote = remote;
+        out.change = std::move(e);
+        return out;
+    }
+    if (e.task.local && link.base && link.google_base) {
+        std::size_t const told = e.updates.size();
+        merge(e, what, remote, effective, around);
+        if (e.updates.size() == told && (was_pending || shown_changed)) {
+            domain::task_update& update = tell(e, was_pending ? domain::update_kind::synced : domain::update_kind::changed, around);
+            update.reason = was_pending ? "event_created" : "attendees_or_conference";
+            attendees_of(update, link.attendees_data);
+        }
+    }
+    link.remote = remote;
+    out.change = std::move(e);
+    return out;
+}
+
+}  // namespace calbridge::worker

@@ -1,0 +1,376 @@
+#include "engine_rows.h"
+
+#include "domain/stamp.h"
+
+#include <algorithm>
+
+namespace calbridge::worker {
+
+namespace {
+
+using domain::field;
+using domain::field_set;
+
+field_set fields_named(std::vector<std::string> const& names) {
+    field_set out;
+    for (std::string const& n : names)
+        if (auto f = domain::field_named(n)) out.add(*f);
+    return out;
+}
+
+bool may_write(std::string_view access_role) {
+    return access_role == "owner" || access_role == "writer" || access_role == "writerWithoutPrivateAccess";
+}
+
+// Guests hear of what matters to them, when the task says so, and never about the past.
+std::string mail_for(effects const& e, std::optional<field_set> pushed, surroundings const& around) {
+    std::string const& asked = e.task.snapshot.send_updates;
+    if (asked != "all" && asked != "externalOnly") return "none";
+    if (domain::is_completed(e.task.snapshot)) return "none";
+    if (e.task.local) {
+        domain::time_range const& t = e.task.local->time;
+        instant const over = t.all_day ? std::chrono::time_point_cast<std::chrono::microseconds>(t.end_day) : t.end;
+        if (over < around.now) return "none";
+    }
+    if (pushed && !pushed->has(field::title) && !pushed->has(field::time) && !pushed->has(field::location) &&
+        !pushed->has(field::guests) && !pushed->has(field::description))
+        return "none";
+    return asked;
+}
+
+google::event_write write_of(effects const& e, store::operation_row const& operation, surroundings const& around) {
+    google::event_write what;
+    store::link_row const& link = *e.link;
+    domain::stamp_place const place{link.tenant, link.connection, link.google_calendar_id, link.event_id};
+    what.stamp = domain::make_stamp(*around.stamps, place, link.id);
+    what.operation = operation.id.str();
+    what.attendees_data = link.attendees_data;
+    what.meet_request_id = domain::meet_request_id(link.id, link.generation);
+    what.send_updates = operation.send_updates;
+    return what;
+}
+
+void record_conflicts(effects& e, std::vector<domain::field_conflict> const& found, surroundings const& around) {
+    std::vector<domain::field_conflict> open;
+    std::copy_if(found.begin(), found.end(), std::back_inserter(open), [](auto const& c) { return !c.winner; });
+    auto same_versions = [](auto const& a, auto const& b) { return a.which == b.which && a.crm == b.crm && a.google == b.google; };
+    bool const news = !std::equal(open.begin(), open.end(), e.link->conflicts.begin(), e.link->conflicts.end(), same_versions);
+    e.link->conflicts = open;
+    e.link->has_conflict = !open.empty() || e.link->frozen;
+    e.link_changed = true;
+    if (!news || open.empty()) return;
+    domain::task_update& update = tell(e, domain::update_kind::conflict, around);
+    e.task.pulled_seq = update.sequence;
+    update.reason = "edited_on_both_sides";
+    update.explanation = "The task and the calendar event were changed at the same time. Both versions are kept; choose one.";
+    for (domain::field_conflict const& c : open)
+        update.conflicts.push_back({std::string(domain::name(c.which)), c.base, c.crm, c.google});
+}
+
+outbound done_with(effects e) {
+    outbound out;
+    out.change = std::move(e);
+    out.call = finished{};
+    return out;
+}
+
+outbound refuse(effects e, std::int64_t worked, std::string code, std::string explanation, std::string state, surroundings const& around) {
+    bool const news = e.task.reason != code || e.task.state != state;
+    settle(e, worked, std::move(state));
+    e.task.reason = code;
+    e.explanation = explanation;
+    if (news) {
+        domain::task_update& update = tell(e, domain::update_kind::failed, around);
+        update.reason = std::move(code);
+        update.explanation = std::move(explanation);
+    }
+    e.why = "refused";
+    return done_with(std::move(e));
+}
+
+outbound create(effects e, surroundings const& around) {
+    if (!may_write(around.calendar.access_role))
+        return refuse(std::move(e), e.task.dirty_seq, "calendar_read_only",
+                      "The calendar chosen for this task can only be read. Choose another calendar or ask its owner for write access.", "failed", around);
+    if (!e.link) {
+        store::link_row link;
+        link.tenant = e.task.tenant;
+        link.id = link_id{around.fresh_id()};
+        link.task = e.task.id;
+        link.connection = around.connection.id;
+        link.calendar = around.calendar.id;
+        link.google_calendar_id = around.calendar.google_id;
+        link.event_id = domain::event_id_for(link.tenant, link.connection, link.id, link.generation);
+        e.link = std::move(link);
+        e.link_is_new = true;
+    }
+    store::operation_row operation = new_operation(e, "create", around);
+    operation.expected = e.task.local;
+    operation.why = "task without an event";
+    operation.send_updates = mail_for(e, std::nullopt, around);
+    google::event_write what = write_of(e, operation, around);
+    what.values = *e.task.local;
+    what.attendees_data = "[]";
+    for (field f : domain::all_fields) what.pushed.add(f);
+    if (what.values.location.empty()) what.pushed.remove(field::location);
+    if (what.values.color_id.empty()) what.pushed.remove(field::color);
+    if (what.values.guests.empty()) what.pushed.remove(field::guests);
+    if (!what.values.meet) what.pushed.remove(field::meet);
+    operation.pushed = what.pushed.names();
+    e.new_operations.push_back(operation);
+    e.why = "create";
+    outbound out;
+    out.change = std::move(e);
+    out.operation = std::move(operation);
+    out.call = send_create{std::move(what)};
+    return out;
+}
+
+outbound patch(effects e, domain::merge const& what_to_do, surroundings const& around) {
+    record_conflicts(e, what_to_do.conflicts, around);
+    store::operation_row operation = new_operation(e, "patch", around);
+    domain::fields const remote = *e.link->remote;
+    operation.before = remote;
+    operation.pushed = what_to_do.push.names();
+    operation.why = std::string(what_to_do.reason);
+    operation.if_match = e.link->etag;
+    operation.send_updates = mail_for(e, what_to_do.push, around);
+    domain::fields expected = effective_remote(*e.link, remote);
+    for (field f : domain::all_fields)
+        if (what_to_do.push.has(f)) domain::copy(f, what_to_do.merged, expected);
+    operation.expected = expected;
+
+    google::event_write what = write_of(e, operation, around);
+    what.pushed = what_to_do.push;
+    what.values = expected;
+    if (what.pushed.has(field::description) || what.pushed.has(field::footer)) {
+        // Text and footer share one property in Google: the one that did not change is sent as Google holds it.
+        if (!what.pushed.has(field::description)) what.values.description = remote.description;
+        if (!what.pushed.has(field::footer)) what.values.footer = remote.footer;
+        what.pushed.add(field::description).add(field::footer);
+    }
+    e.new_operations.push_back(operation);
+    e.why = "patch";
+    outbound out;
+    out.change = std::move(e);
+    out.call = send_patch{std::move(what), operation.if_match};
+    out.operation = std::move(operation);
+    return out;
+}
+
+outbound remove(effects e, surroundings const& around) {
+    store::operation_row operation = new_operation(e, "delete", around);
+    operation.before = e.link->remote;
+    operation.why = "task no longer wants an event";
+    operation.if_match = e.link->etag;
+    operation.send_updates = mail_for(e, std::nullopt, around);
+    e.new_operations.push_back(operation);
+    e.why = "delete";
+    outbound out;
+    out.change = std::move(e);
+    out.call = send_delete{operation.if_match, operation.send_updates};
+    out.operation = std::move(operation);
+    return out;
+}
+
+// Google's side deleted the event earlier. What a later snapshot means for it; empty: go on as usual.
+std::optional<outbound> after_deletion(effects& e, store::task_row const& before, surroundings const& around) {
+    if (e.link || e.task.reason != "deleted_in_google") return {};
+    bool const edited = !before.seen || !e.task.seen || !domain::differences(*before.seen, *e.task.seen).empty();
+    bool const knows = e.task.snapshot.applied_update_seq >= e.task.pulled_seq && e.task.snapshot.applied_update_seq > 0;
+    if (edited && (knows || around.connection.policy == domain::conflict_policy::crm_wins)) return {};
+    std::int64_t const worked = e.task.dirty_seq;
+    if (!edited || around.connection.policy == domain::conflict_policy::google_wins) {
+        settle(e, worked, "removed");
+        e.why = "stays_deleted";
+    } else {
+        settle(e, worked, "conflict");
+        domain::task_update& update = tell(e, domain::update_kind::conflict, around);
+        e.task.pulled_seq = update.sequence;
+        update.reason = "edited_after_delete";
+        update.explanation = "The event was deleted in Google Calendar while the task was edited. Save the task again to put the event back, or cancel the task.";
+        e.why = "edited_after_delete";
+    }
+    e.task.reason = "deleted_in_google";
+    return done_with(std::move(e));
+}
+
+}  // namespace
+
+outbound next_call(store::task_and_link rows, surroundings const& around) {
+    std::optional<store::operation_row> unanswered = rows.unanswered;
+    store::task_row const before = rows.task;
+    effects e = start(std::move(rows));
+    std::int64_t const worked = e.task.dirty_seq;
+    if (unanswered && e.link) {
+        e.why = "unanswered_operation";
+        outbound out;
+        out.change = std::move(e);
+        out.operation = std::move(unanswered);
+        out.call = send_read{};
+        return out;
+    }
+    if (auto refused = absorb_snapshot(e, around)) return refuse(std::move(e), worked, refused->code, refused->explanation, "failed", around);
+
+    bool const wanted = is_wanted(e, around);
+    if (wanted)
+        if (auto stopped = after_deletion(e, before, around)) return std::move(*stopped);
+    if (wanted && !e.task.local) return refuse(std::move(e), worked, "internal", "This task could not be read; send it again.", "parked", around);
+
+    domain::push_view view;
+    view.wanted = wanted;
+    view.has_link = e.link.has_value();
+    view.policy = around.connection.policy;
+    view.mode = around.connection.mode;
+    if (e.link) {
+        view.state = e.link->state;
+        view.frozen = e.link->frozen;
+        view.meet_pending = e.link->meet_pending;
+        if (e.link->base) view.base = *e.link->base;
+        if (e.link->remote) view.remote = effective_remote(*e.link, *e.link->remote);
+    }
+    if (e.task.local) view.local = *e.task.local;
+    domain::push_step step = domain::next_push(view);
+
+    if (std::holds_alternative<domain::create_event>(step)) return create(std::move(e), around);
+    if (auto* p = std::get_if<domain::patch_event>(&step)) return patch(std::move(e), p->what, around);
+    if (std::holds_alternative<domain::delete_event>(step)) return remove(std::move(e), around);
+    if (std::holds_alternative<domain::read_back>(step)) {
+        e.why = "follow_up";
+        outbound out;
+        out.change = std::move(e);
+        out.call = send_read{};
+        return out;
+    }
+    domain::nothing const& idle = std::get<domain::nothing>(step);
+    if (e.link) record_conflicts(e, idle.what.conflicts, around);
+    bool const conflicted = e.link && e.link->has_conflict;
+    if (e.link && !wanted && e.link->state == domain::link_state::pending && !e.link->frozen) end_link(e, "never_created");
+    settle(e, worked, conflicted ? "conflict" : wanted ? "synced" : "removed");
+    e.why = idle.reason;
+    return done_with(std::move(e));
+}
+
+effects write_answered(store::task_and_link rows, store::operation_row operation, domain::calendar_event const& answer, std::int64_t worked,
+                       surroundings const& around) {
+    effects e = start(std::move(rows));
+    operation.state = "done";
+    operation.answer_status = 200;
+    operation.answer_etag = answer.etag;
+    if (!e.link || e.link->id != operation.link) {
+        e.finished_operations.push_back(std::move(operation));
+        e.why = "link_gone";
+        return e;
+    }
+    store::link_row& link = *e.link;
+    auto const read = domain::read_event(answer);
+    domain::fields const remote = read ? domain::normalise(*read) : *operation.expected;
+    field_set const pushed = fields_named(operation.pushed);
+    if (operation.kind == "create" || !link.base || !link.google_base) {
+        link.base = operation.expected;
+        link.google_base = remote;
+    } else {
+        for (field f : domain::all_fields) {
+            if (pushed.has(f)) {
+                domain::copy(f, *operation.expected, *link.base);
+                domain::copy(f, remote, *link.google_base);
+            } else if (!link.remote || domain::same(f, *link.remote, *link.google_base)) {
+                domain::copy(f, remote, *link.google_base);
+            }
+        }
+    }
+    std::erase_if(link.conflicts, [&](auto const& c) { return pushed.has(c.which); });
+    link.has_conflict = !link.conflicts.empty() || link.frozen;
+    link.remote = remote;
+    link.recorded_seq = std::max(link.recorded_seq, operation.sequence);
+    link.state = domain::link_state::live;
+    link.state_reason.clear();
+    note_event(link, answer);
+    e.link_changed = true;
+    settle(e, worked, link.has_conflict ? "conflict" : "synced");
+    domain::task_update& update = tell(e, domain::update_kind::synced, around);
+    update.operation_id = operation.id.str();
+    update.reason = operation.kind == "create" ? "event_created" : "event_updated";
+    if (link.meet_pending) {
+        e.raise_dirty = true;
+        e.retry_in = std::chrono::seconds(5);
+    }
+    e.finished_operations.push_back(std::move(operation));
+    e.why = "written";
+    return e;
+}
+
+effects delete_answered(store::task_and_link rows, store::operation_row operation, std::int64_t worked, surroundings const& around) {
+    effects e = start(std::move(rows));
+    operation.state = "done";
+    operation.answer_status = 204;
+    e.finished_operations.push_back(operation);
+    if (!e.link || e.link->id != operation.link) return e;
+    e.link->recorded_seq = std::max(e.link->recorded_seq, operation.sequence);
+    bool const moved_user = e.task.user != around.connection.user;
+    end_link(e, moved_user ? "task_moved_to_another_user" : "task_removed");
+    settle(e, worked, "removed");
+    domain::task_update& update = tell(e, domain::update_kind::synced, around);
+    update.reason = "event_removed";
+    update.operation_id = operation.id.str();
+    if (moved_user && domain::wants_event(e.task.snapshot) && !e.task.deleted) {
+        // The new owner's calendar takes over under a new link.
+        e.task.calendar.reset();
+        e.task.state = "pending";
+    }
+    e.why = "deleted";
+    return e;
+}
+
+effects write_refused(store::task_and_link rows, std::optional<store::operation_row> operation, google::call_error const& error, std::int64_t worked,
+                      surroundings const& around) {
+    effects e = start(std::move(rows));
+    if (operation) {
+        operation->state = "failed";
+        operation->answer_status = error.status;
+        operation->answer_reason = error.reason;
+        if (e.link) e.link->recorded_seq = std::max(e.link->recorded_seq, operation->sequence), e.link_changed = true;
+        e.finished_operations.push_back(std::move(*operation));
+    }
+    std::string code = error.reason.empty() ? std::string(name(error.code)) : error.reason;
+    std::string explanation = "Google Calendar refused this change (" + code + "). ";
+    if (error.scope_missing) explanation += "The connected account did not grant the permission it needs: reconnect and tick every box.";
+    else if (code == "forbiddenForNonOrganizer") explanation += "Only the organizer of the event may change it.";
+    else if (error.code == errc::forbidden) explanation += "Check that the account may write to this calendar, then send the task again.";
+    else explanation += "Correct the task and send it again.";
+    bool const news = e.task.reason != code || e.task.state != "parked";
+    settle(e, worked, "parked");
+    e.task.reason = code;
+    e.explanation = explanation;
+    if (news) {
+        domain::task_update& update = tell(e, domain::update_kind::failed, around);
+        update.reason = std::move(code);
+        update.explanation = std::move(explanation);
+    }
+    e.why = "refused_by_google";
+    return e;
+}
+
+effects id_taken(store::task_and_link rows, std::optional<store::operation_row> operation, surroundings const& around) {
+    effects e = start(std::move(rows));
+    if (operation) {
+        operation->state = "failed";
+        operation->answer_status = 409;
+        operation->answer_reason = "duplicate";
+        e.finished_operations.push_back(std::move(*operation));
+    }
+    if (e.link) next_generation(e, around);
+    e.why = "id_taken";
+    return e;
+}
+
+effects operation_abandoned(store::task_and_link rows, store::operation_row operation, std::string reason) {
+    effects e = start(std::move(rows));
+    operation.state = "abandoned";
+    operation.answer_reason = std::move(reason);
+    e.finished_operations.push_back(std::move(operation));
+    e.why = "abandoned";
+    return e;
+}
+
+}  // namespace calbridge::worker

@@ -1,0 +1,244 @@
+#include "engine_rows.h"
+
+#include "domain/stamp.h"
+
+#include "common/json/json.h"
+
+#include <algorithm>
+#include <map>
+
+namespace calbridge::worker {
+
+effects start(store::task_and_link rows) {
+    effects e;
+    e.task = std::move(rows.task);
+    e.link = std::move(rows.link);
+    return e;
+}
+
+domain::task_update& tell(effects& e, domain::update_kind kind, surroundings const& around) {
+    e.task_changed = true;
+    domain::task_update update;
+    update.tenant = e.task.tenant;
+    update.user = e.task.user;
+    update.task = e.task.id;
+    update.sequence = ++e.task.update_seq;
+    update.task_version = std::max(e.task.absorbed_version, std::int64_t{0});
+    update.kind = kind;
+    update.connection = around.connection.id;
+    e.updates.push_back(std::move(update));
+    describe_event(e.updates.back(), e);
+    return e.updates.back();
+}
+
+void describe_event(domain::task_update& update, effects const& e) {
+    if (!e.link) return;
+    store::link_row const& link = *e.link;
+    update.google_calendar_id = link.google_calendar_id;
+    if (link.state == domain::link_state::ended) return;
+    update.google_event_id = link.event_id;
+    update.etag = link.etag;
+    update.html_link = link.html_link;
+    update.meet_link = link.meet_link;
+}
+
+void describe_changes(domain::task_update& update, domain::field_set changed, domain::fields const& values) {
+    update.changed = changed.names();
+    update.title = values.title;
+    update.description = values.description;
+    update.location = values.location;
+    domain::spoken_time const spoken = domain::speak(values.time);
+    update.start = spoken.start;
+    update.end = spoken.end;
+    update.time_zone = spoken.time_zone;
+    update.all_day = spoken.all_day;
+}
+
+domain::fields effective_remote(store::link_row const& link, domain::fields const& remote) {
+    domain::fields seen = remote;
+    if (!link.base || !link.google_base) return seen;
+    for (domain::field f : domain::all_fields)
+        if (domain::same(f, remote, *link.google_base)) domain::copy(f, *link.base, seen);
+    return seen;
+}
+
+std::optional<domain::refusal> absorb_snapshot(effects& e, surroundings const& around) {
+    if (e.task.absorbed_version >= e.task.version) return {};
+    if (!domain::wants_event(e.task.snapshot) || e.task.deleted) {
+        // The fields of a task that is going away do not matter; what it was stays for comparison.
+        e.task.absorbed_version = e.task.version;
+        e.task_changed = true;
+        return {};
+    }
+    auto rendered = domain::render(e.task.snapshot, render_settings_of(around.connection, around.calendar));
+    if (auto* refused = std::get_if<domain::refusal>(&rendered)) return *refused;
+    domain::fields const said = domain::normalise(std::move(std::get<domain::fields>(rendered)));
+
+    bool const knows = e.task.snapshot.applied_update_seq >= e.task.pulled_seq && e.task.snapshot.applied_update_seq > 0;
+    if (!e.task.seen || !e.task.local) {
+        e.task.local = said;
+    } else {
+        domain::fields const base = e.link && e.link->base ? *e.link->base : *e.task.seen;
+        domain::absorbed taken = domain::absorb(*e.task.seen, *e.task.local, base, said, knows);
+        e.task.local = std::move(taken.local);
+        if (e.link && e.link->base) {
+            for (domain::field f : domain::all_fields) {
+                if (!taken.blind.has(f)) continue;
+                // Both changed it without knowing of each other: the base goes back to what both knew, and Google's value stands as its edit.
+                domain::copy(f, taken.base, *e.link->base);
+                if (e.link->google_base) domain::copy(f, taken.base, *e.link->google_base);
+                e.link_changed = true;
+            }
+            if (knows) {
+                // An edit made in knowledge of an open conflict settles it: the CRM's new value follows Google's.
+                for (domain::field_conflict const& open : e.link->conflicts) {
+                    if (!taken.edited.has(open.which) || !e.link->remote) continue;
+                    domain::copy(open.which, *e.link->remote, *e.link->base);
+                    if (e.link->google_base) domain::copy(open.which, *e.link->remote, *e.link->google_base);
+                    e.link_changed = true;
+                }
+            }
+        }
+    }
+    e.task.seen = said;
+    e.task.absorbed_version = e.task.version;
+    e.task_changed = true;
+    return {};
+}
+
+bool is_wanted(effects const& e, surroundings const& around) {
+    return domain::wants_event(e.task.snapshot) && !e.task.deleted && e.task.user == around.connection.user;
+}
+
+store::operation_row new_operation(effects& e, std::string kind, surroundings const& around) {
+    store::operation_row operation;
+    operation.tenant = e.task.tenant;
+    operation.id = operation_id{around.fresh_id()};
+    operation.link = e.link->id;
+    operation.calendar = e.link->calendar;
+    operation.sequence = ++e.link->operation_seq;
+    operation.kind = std::move(kind);
+    operation.state = "pending";
+    e.link_changed = true;
+    return operation;
+}
+
+namespace {
+
+std::map<std::string, std::string> responses(std::string const& attendees_data) {
+    std::map<std::string, std::string> out;
+    auto const parsed = json::parse(attendees_data, "attendees", {}, true);
+    if (!parsed || !parsed->is_array()) return out;
+    for (json::value const& item : parsed->get_array())
+        if (item.is_object())
+            out[std::string(json::text_or(item.get_object(), "email"))] = std::string(json::text_or(item.get_object(), "responseStatus"));
+    return out;
+}
+
+}  // namespace
+
+bool note_event(store::link_row& link, domain::calendar_event const& event) {
+    bool shown = false;
+    link.etag = event.etag;
+    if (!event.html_link.empty()) link.html_link = event.html_link;
+    if (event.hangout_link != link.meet_link && !event.hangout_link.empty()) {
+        link.meet_link = event.hangout_link;
+        link.meet_id = event.conference_id;
+        shown = true;
+    }
+    link.meet_pending = event.conference_status == "pending";
+    if (!event.attendees_omitted) {
+        std::string attendees = "[";
+        for (domain::event_attendee const& a : event.attendees) {
+            if (attendees.size() > 1) attendees += ',';
+            attendees += a.raw;
+        }
+        attendees += ']';
+        if (responses(attendees) != responses(link.attendees_data)) shown = true;
+        link.attendees_data = std::move(attendees);
+    }
+    return shown;
+}
+
+void end_link(effects& e, std::string reason) {
+    e.link->state = domain::link_state::ended;
+    e.link->state_reason = std::move(reason);
+    e.link->has_conflict = false;
+    e.link->conflicts.clear();
+    e.link->frozen = false;
+    e.link->meet_pending = false;
+    e.link_changed = true;
+}
+
+void next_generation(effects& e, surroundings const& around) {
+    store::link_row& link = *e.link;
+    ++link.generation;
+    link.event_id = domain::event_id_for(link.tenant, link.connection, link.id, link.generation);
+    link.state = domain::link_state::pending;
+    link.etag.clear();
+    link.base.reset();
+    link.google_base.reset();
+    link.remote.reset();
+    link.meet_link.clear();
+    link.meet_id.clear();
+    link.attendees_data = "[]";
+    link.frozen = false;
+    link.has_conflict = false;
+    link.conflicts.clear();
+    link.recorded_seq = link.operation_seq;
+    e.link_changed = true;
+    static_cast<void>(around);
+}
+
+void settle(effects& e, std::int64_t worked, std::string state) {
+    e.task_changed = true;
+    e.task.state = std::move(state);
+    e.task.reason.clear();
+    e.task.failures = 0;
+    e.synced = worked;
+    e.explanation.clear();
+}
+
+domain::render_settings render_settings_of(store::connection_row const& connection, store::calendar_row const& calendar) {
+    domain::render_settings settings;
+    settings.calendar_zone = calendar.time_zone.empty() ? "UTC" : calendar.time_zone;
+    settings.type_colors = domain::default_type_colors();
+    for (auto const& [type, color] : connection.task_type_colors) settings.type_colors[type] = color;
+    auto const stored = json::parse(connection.sync_settings.empty() ? "{}" : connection.sync_settings, "sync settings", {}, true);
+    if (stored && stored->is_object()) {
+        if (auto const* templates = json::object_at(stored->get_object(), "title_templates"))
+            for (auto const& member : *templates)
+                if (member.value().is_string()) settings.title_templates[std::string(member.key())] = std::string(member.value().get_string());
+        auto const minutes = json::integer_or(stored->get_object(), "default_duration_minutes", 60);
+        settings.default_duration = std::chrono::minutes(std::clamp<std::int64_t>(minutes, 5, 24 * 60));
+    }
+    return settings;
+}
+
+store::mirrored_event mirror_of(domain::calendar_event const& event, std::optional<link_id> link) {
+    store::mirrored_event row;
+    row.id = event.id;
+    row.etag = event.etag;
+    row.status = event.status.empty() ? "confirmed" : event.status;
+    row.ical_uid = event.ical_uid;
+    row.summary = event.summary;
+    row.location = event.location;
+    if (event.time) {
+        row.all_day = event.time->all_day;
+        row.start = event.time->all_day ? std::chrono::time_point_cast<std::chrono::microseconds>(event.time->first_day) : event.time->start;
+        row.end = event.time->all_day ? std::chrono::time_point_cast<std::chrono::microseconds>(event.time->end_day) : event.time->end;
+        row.time_zone = event.time->zone;
+    }
+    if (!event.recurring_event_id.empty()) row.recurring_event_id = event.recurring_event_id;
+    if (event.original_start) row.original_start = domain::speak(*event.original_start).start;
+    row.event_type = event.event_type.empty() ? "default" : event.event_type;
+    row.transparency = event.transparency.empty() ? "opaque" : event.transparency;
+    row.visibility = event.visibility.empty() ? "default" : event.visibility;
+    row.organizer_email = event.organizer_email;
+    row.link = link;
+    row.updated = event.updated;
+    row.raw = event.raw;
+    return row;
+}
+
+}  // namespace calbridge::worker

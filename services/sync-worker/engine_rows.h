@@ -1,0 +1,30 @@
+#pragma once
+// Shared inside the engine: changes to rows that several decisions make.
+
+#include "engine.h"
+
+namespace calbridge::worker {
+
+effects start(store::task_and_link rows);
+// A message about the task as it stands in `e`; takes the next sequence.
+domain::task_update& tell(effects& e, domain::update_kind kind, surroundings const& around);
+// Event coordinates, links and the event's own times, as the link holds them.
+void describe_event(domain::task_update& update, effects const& e);
+// Values of the fields the CRM should take over.
+void describe_changes(domain::task_update& update, domain::field_set changed, domain::fields const& values);
+
+// The event as the plan must see it: a field Google spells as it did at the last agreement is unchanged, whatever the spelling.
+domain::fields effective_remote(store::link_row const& link, domain::fields const& remote);
+
+// Takes in a snapshot newer than the last absorbed one. Empty: done (or nothing new). Else why it cannot be an event.
+std::optional<domain::refusal> absorb_snapshot(effects& e, surroundings const& around);
+bool is_wanted(effects const& e, surroundings const& around);
+
+store::operation_row new_operation(effects& e, std::string kind, surroundings const& around);
+// The event's etag, links, attendees and conference state into the link. True when something a CRM shows has changed.
+bool note_event(store::link_row& link, domain::calendar_event const& event);
+void end_link(effects& e, std::string reason);
+void next_generation(effects& e, surroundings const& around);
+void settle(effects& e, std::int64_t worked, std::string state);
+
+}  // namespace calbridge::worker

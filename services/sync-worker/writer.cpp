@@ -1,0 +1,67 @@
+#include "writer.h"
+
+#include "store/place.h"
+
+namespace calbridge::worker {
+
+surroundings surroundings_of(parts const& with, store::connection_row connection, store::calendar_row calendar) {
+    surroundings around;
+    around.connection = std::move(connection);
+    around.calendar = std::move(calendar);
+    around.stamps = &with.stamps;
+    around.now = with.now.now();
+    around.fresh_id = [] { return time_ordered_uuid(); };
+    return around;
+}
+
+task<result<void>> write(parts const& with, pg::transaction& tx, effects const& what, std::vector<store::outbox_message>& sent_after_commit) {
+    if (what.link && what.link_is_new) {
+        auto r = co_await store::insert_link(tx, *what.link);
+        if (!r) co_return r.error();
+    } else if (what.link && what.link_changed) {
+        auto r = co_await store::update_link(tx, *what.link);
+        if (!r) co_return r.error();
+    }
+    for (store::operation_row const& operation : what.new_operations) {
+        auto r = co_await store::insert_operation(tx, operation);
+        if (!r) co_return r.error();
+    }
+    for (store::operation_row const& operation : what.finished_operations) {
+        auto r = co_await store::finish_operation(tx, operation);
+        if (!r) co_return r.error();
+    }
+    if (what.task_changed || what.synced || what.retry_in || what.raise_dirty) {
+        store::task_outcome outcome;
+        outcome.row = what.task;
+        outcome.explanation = what.explanation;
+        outcome.synced = what.synced;
+        outcome.retry_in = what.retry_in;
+        outcome.raise_dirty = what.raise_dirty;
+        auto r = co_await store::save_task(tx, outcome);
+        if (!r) co_return r.error();
+        if (!what.task.calendar) {
+            auto placed = co_await store::place_again(tx, what.task.tenant, what.task.id);
+            if (!placed) co_return placed.error();
+        }
+    }
+    if (!what.updates.empty()) {
+        std::vector<store::outbox_message> messages;
+        for (domain::task_update const& update : what.updates) {
+            uuid const id = time_ordered_uuid();
+            messages.push_back(message_of(update, id, with.now.now(), with.updates_as_json));
+        }
+        auto r = co_await store::write_outbox(tx, messages);
+        if (!r) co_return r.error();
+        for (store::outbox_message& m : messages) sent_after_commit.push_back(std::move(m));
+    }
+    co_return result<void>{};
+}
+
+task<result<void>> commit(parts const& with, pg::transaction& tx, std::vector<store::outbox_message> messages) {
+    auto r = co_await tx.commit();
+    if (!r) co_return r.error();
+    if (!messages.empty()) with.out.publish(std::move(messages));
+    co_return result<void>{};
+}
+
+}  // namespace calbridge::worker

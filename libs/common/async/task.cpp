@@ -170,7 +170,7 @@ struct task_group::state {
     }
 
     void cancel() {
-        cancelled = true;
+        if (std::exchange(cancelled, true)) return;
         for (auto one = running.begin(); one != running.end();) (one++)->stop.emit(asio::cancellation_type::terminal);
     }
 

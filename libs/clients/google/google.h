@@ -9,6 +9,7 @@
 #include "common/http/client.h"
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -123,5 +124,7 @@ struct authorization { std::string client_id, redirect_uri, state, nonce, code_c
 std::string authorization_url(endpoints const& at, authorization const& what);
 // openid, email, and the least Calendar scopes of the mode.
 std::vector<std::string> scopes_for(domain::sync_mode mode);
+// Of `wanted`, those not covered by `granted`: Google returns "email" under another name, and a wider scope covers a narrower one.
+std::vector<std::string> missing_scopes(std::vector<std::string> const& granted, std::vector<std::string> const& wanted);
 
 }  // namespace calbridge::google

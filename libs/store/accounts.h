@@ -44,11 +44,15 @@ struct new_connection {
     bytes data_key, access_token, refresh_token;  // wrapped, sealed
     instant token_expires_at{};
 };
-// Insert, or (same user and sub) replace tokens and scopes and make it active again. Returns the connection's id and whether it existed.
+// Insert, or (same user and sub) replace tokens, scopes and mode and make it active again. Returns the connection's id and whether it existed.
+// Sealed values are bound to the connection's id, so ask find_connection_of() for an existing one first; errc::conflict when row.id is not its id.
+// row.is_default is decided here: a user's first connection is the default.
 struct connected { connection_id id; bool existed{}; };
 task<result<connected>> save_connection(pg::transaction& tx, new_connection const& what);
 task<result<std::vector<connection_row>>> connections_of(pg::database& db, tenant_id tenant, user_id user);
 task<result<std::optional<connection_row>>> find_connection(pg::database& db, tenant_id tenant, connection_id id);
+// The connection, in any status, of this user with this Google account.
+task<result<std::optional<connection_row>>> find_connection_of(pg::database& db, tenant_id tenant, user_id user, std::string google_sub);
 
 struct discovered_calendar {
     std::string google_id, summary, time_zone, access_role;

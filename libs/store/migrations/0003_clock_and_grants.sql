@@ -99,6 +99,22 @@ CREATE FUNCTION overdue_work(most integer, grace_ms bigint) RETURNS TABLE (tenan
     RETURNING c.tenant_id, l.user_id, c.connection_id, c.calendar_id
 $$;
 
+-- Tasks that wait although their user has a default calendar now: they arrived while it was being discovered, or syncing was switched on since.
+CREATE FUNCTION place_waiting_tasks(most integer) RETURNS TABLE (tenant_id text, user_id text, calendar_id uuid)
+    LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    WITH waiting AS (
+        SELECT t.tenant_id, t.task_id, place_of_task(t.tenant_id, t.task_id, t.user_id, coalesce(t.snapshot ->> 'calendar', '')) AS place
+          FROM user_calendar_connections u JOIN tasks t ON (t.tenant_id, t.user_id) = (u.tenant_id, u.user_id)
+         WHERE u.status = 'active' AND u.is_default AND u.auto_sync_tasks AND u.default_calendar_id IS NOT NULL AND t.calendar_id IS NULL
+         ORDER BY t.tenant_id, t.task_id LIMIT most FOR NO KEY UPDATE OF t SKIP LOCKED
+    ), placed AS (
+        UPDATE tasks t SET calendar_id = w.place, dirty_seq = t.dirty_seq + 1, state = 'pending', retry_at = NULL, failures = 0 FROM waiting w
+         WHERE (t.tenant_id, t.task_id) = (w.tenant_id, w.task_id) AND w.place IS NOT NULL
+        RETURNING t.tenant_id, t.user_id, t.calendar_id
+    )
+    SELECT DISTINCT p.tenant_id, p.user_id, p.calendar_id FROM placed p
+$$;
+
 -- Active connections whose access token has been out of use for a day; each is named once an hour.
 CREATE FUNCTION claim_idle_grants(most integer) RETURNS TABLE (tenant_id text, connection_id uuid)
     LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -239,7 +255,7 @@ BEGIN
         'take_in_hints(uuid[], text[], text[], boolean[], uuid[], bigint[])',
         'set_aside(text, uuid, text, integer, bigint, text, text, text, bytea, bytea, text)', 'due_work(integer)', 'claim_outbox(integer)',
         'outbox_sent(text[], bigint[])', 'claim_channel_duties(integer, bigint)', 'claim_polls(integer, bigint, bigint, double precision)',
-        'overdue_work(integer, bigint)', 'claim_idle_grants(integer)', 'claim_stale_discoveries(integer)', 'retain(integer)', 'read_backlog()',
+        'overdue_work(integer, bigint)', 'place_waiting_tasks(integer)', 'claim_idle_grants(integer)', 'claim_stale_discoveries(integer)', 'retain(integer)', 'read_backlog()',
         'tell_of_channel()', 'follow_calendar()', 'follow_connection()'] LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
         EXECUTE format('ALTER FUNCTION %s OWNER TO calbridge_definer', f);
@@ -272,7 +288,7 @@ GRANT SELECT (tenant_id, channel_id, connection_id, calendar_id, state, state_re
     ON channels TO calbridge_gateway;
 
 -- channel-renewer.
-GRANT EXECUTE ON FUNCTION claim_channel_duties(integer, bigint), claim_polls(integer, bigint, bigint, double precision), overdue_work(integer, bigint),
+GRANT EXECUTE ON FUNCTION claim_channel_duties(integer, bigint), claim_polls(integer, bigint, bigint, double precision), overdue_work(integer, bigint), place_waiting_tasks(integer),
     claim_outbox(integer), outbox_sent(text[], bigint[]), claim_idle_grants(integer), claim_stale_discoveries(integer), retain(integer), read_backlog(),
     place_of_task(text, text, text, text) TO calbridge_renewer;
 GRANT SELECT ON google_integrations TO calbridge_renewer;

@@ -1,0 +1,186 @@
+#include "store/look.h"
+#include "store/work.h"
+
+#include "store/row_reader.h"
+
+#include "wire/stored.h"
+
+#include <algorithm>
+
+namespace calbridge::store {
+
+namespace {
+
+// A task, its open link and the newest operation of that link still without an answer.
+#define CALBRIDGE_TASK_AND_LINK \
+    "SELECT " CALBRIDGE_TASK_COLUMNS ", " CALBRIDGE_LINK_COLUMNS ", " CALBRIDGE_OPERATION_COLUMNS " FROM tasks t "
+#define CALBRIDGE_UNANSWERED \
+    "LEFT JOIN LATERAL (SELECT n.operation_id FROM operations n WHERE (n.tenant_id, n.link_id) = (l.tenant_id, l.link_id) AND n.state = 'pending' " \
+    "ORDER BY n.sequence DESC LIMIT 1) p ON true LEFT JOIN operations o ON (o.tenant_id, o.operation_id) = (l.tenant_id, p.operation_id) "
+#define CALBRIDGE_OPEN_LINK \
+    "LEFT JOIN task_links l ON (l.tenant_id, l.task_id) = (t.tenant_id, t.task_id) AND l.state <> 'ended' " CALBRIDGE_UNANSWERED
+
+constexpr pg::statement find_due{"due_tasks",
+    CALBRIDGE_TASK_AND_LINK CALBRIDGE_OPEN_LINK
+    "WHERE t.tenant_id = $1 AND t.calendar_id = $2 AND t.synced_seq < t.dirty_seq AND (t.retry_at IS NULL OR t.retry_at <= now()) "
+    "ORDER BY t.received_at, t.task_id LIMIT $3"};
+constexpr pg::statement find_next{"next_due",
+    "SELECT min(retry_at) FROM tasks WHERE tenant_id = $1 AND calendar_id = $2 AND synced_seq < dirty_seq AND retry_at IS NOT NULL"};
+constexpr pg::statement look_calendar{"look_calendar",
+    "SELECT " CALBRIDGE_CALENDAR_COLUMNS ", greatest(0, extract(epoch FROM c.retry_at - now()) * 1000)::bigint FROM calendars c "
+    "WHERE c.tenant_id = $1 AND c.calendar_id = $2 AND c.lease_epoch = $3 AND c.lease_owner IS NOT NULL"};
+constexpr pg::statement look_next{"look_next",
+    "SELECT ceil(extract(epoch FROM min(retry_at) - now()) * 1000)::bigint FROM tasks "
+    "WHERE tenant_id = $1 AND calendar_id = $2 AND synced_seq < dirty_seq AND retry_at > now()"};
+constexpr pg::statement hold_task{"hold_task", "SELECT 1 FROM tasks WHERE tenant_id = $1 AND task_id = $2 FOR NO KEY UPDATE"};
+constexpr pg::statement hold_link{"hold_link",
+    "SELECT 1 FROM task_links WHERE tenant_id = $1 AND task_id = $2 AND state <> 'ended' FOR NO KEY UPDATE"};
+constexpr pg::statement read_task{"read_task", CALBRIDGE_TASK_AND_LINK CALBRIDGE_OPEN_LINK "WHERE t.tenant_id = $1 AND t.task_id = $2"};
+constexpr pg::statement hold_page_tasks{"hold_page_tasks",
+    "SELECT 1 FROM tasks t WHERE t.tenant_id = $1 AND t.task_id IN (SELECT l.task_id FROM task_links l "
+    "WHERE l.tenant_id = $1 AND l.calendar_id = $2 AND l.google_calendar_event_id = ANY ($3)) ORDER BY t.task_id FOR NO KEY UPDATE"};
+constexpr pg::statement hold_page_links{"hold_page_links",
+    "SELECT 1 FROM task_links l WHERE l.tenant_id = $1 AND l.calendar_id = $2 AND l.google_calendar_event_id = ANY ($3) "
+    "ORDER BY l.link_id FOR NO KEY UPDATE"};
+constexpr pg::statement read_page{"read_page",
+    CALBRIDGE_TASK_AND_LINK "JOIN task_links l ON (l.tenant_id, l.task_id) = (t.tenant_id, t.task_id) " CALBRIDGE_UNANSWERED
+    "WHERE l.tenant_id = $1 AND l.calendar_id = $2 AND l.google_calendar_event_id = ANY ($3) ORDER BY l.link_id"};
+constexpr pg::statement read_operations{"read_operations",
+    "SELECT " CALBRIDGE_OPERATION_COLUMNS " FROM operations o WHERE o.tenant_id = $1 AND o.calendar_id = $2 AND o.operation_id = ANY ($3)"};
+constexpr pg::statement save{"save_task",
+    "UPDATE tasks SET local = $3::jsonb, seen = $4::jsonb, absorbed_version = $5, pulled_seq = $6, update_seq = $7, calendar_id = $8, state = $9, reason = $10, "
+    "explanation = $11, failures = $12::bigint::integer, retry_at = now() + $13 * interval '1 millisecond', "
+    "synced_seq = coalesce($14, synced_seq), dirty_seq = dirty_seq + CASE WHEN $15 THEN 1 ELSE 0 END WHERE tenant_id = $1 AND task_id = $2"};
+
+task_and_link read(row_reader& r, tenant_id const& tenant) {
+    task_and_link both;
+    both.task = r.task(tenant);
+    if (r.is_null()) return both;  // no link, so no operation either
+    both.link = r.link(tenant);
+    if (!r.is_null()) both.unanswered = r.operation(tenant);
+    return both;
+}
+
+result<std::vector<task_and_link>> read_all(pg::rows const& rows, tenant_id const& tenant) {
+    std::vector<task_and_link> all;
+    all.reserve(rows.size());
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+        row_reader r(rows, i);
+        all.push_back(read(r, tenant));
+        if (r.problem()) return *r.problem();
+    }
+    return all;
+}
+
+pg::params of(tenant_id const& tenant, task_id const& task) {
+    pg::params with;
+    with.add(tenant).add(task);
+    return with;
+}
+
+std::optional<std::string> stored(std::optional<domain::fields> const& fields) {
+    if (!fields) return {};
+    return wire::store_fields(*fields);
+}
+
+}  // namespace
+
+task<result<std::vector<task_and_link>>> due_tasks(pg::database& db, tenant_id tenant, calendar_id calendar, int most) {
+    pg::params with;
+    with.add(tenant).add(calendar).add(most);
+    auto const rows = co_await pg::run_once(db, tenant, find_due, std::move(with));
+    if (!rows) co_return rows.error();
+    co_return read_all(*rows, tenant);
+}
+
+task<result<std::optional<instant>>> next_due(pg::database& db, tenant_id tenant, calendar_id calendar) {
+    pg::params with;
+    with.add(tenant).add(calendar);
+    auto const rows = co_await pg::run_once(db, tenant, find_next, std::move(with));
+    if (!rows) co_return rows.error();
+    co_return rows->time_or_null(0, 0);
+}
+
+task<result<std::optional<task_and_link>>> lock_task(pg::transaction& tx, tenant_id tenant, task_id task) {
+    // Each step sees what was committed before it began, so what is read is what was locked.
+    std::vector<pg::transaction::step> steps;
+    steps.push_back({&hold_task, of(tenant, task)});
+    steps.push_back({&hold_link, of(tenant, task)});
+    steps.push_back({&read_task, of(tenant, task)});
+    auto const rows = co_await tx.batch(std::move(steps));
+    if (!rows) co_return rows.error();
+    auto all = read_all(rows->back(), tenant);
+    if (!all) co_return all.error();
+    if (all->empty()) co_return std::optional<task_and_link>{};
+    co_return std::optional<task_and_link>(std::move(all->front()));
+}
+
+task<result<linked_page>> lock_page(pg::transaction& tx, tenant_id tenant, calendar_id calendar, std::vector<std::string> event_ids,
+                                    std::vector<uuid> operation_ids) {
+    pg::params by_event;
+    by_event.add(tenant).add(calendar).add_array(event_ids);
+    pg::params by_operation;
+    by_operation.add(tenant).add(calendar).add_array(operation_ids);
+    std::vector<pg::transaction::step> steps;
+    steps.push_back({&hold_page_tasks, by_event});
+    steps.push_back({&hold_page_links, by_event});
+    steps.push_back({&read_page, by_event});
+    steps.push_back({&read_operations, by_operation});
+    auto const rows = co_await tx.batch(std::move(steps));
+    if (!rows) co_return rows.error();
+    auto links = read_all((*rows)[2], tenant);
+    if (!links) co_return links.error();
+    linked_page page;
+    page.links = std::move(*links);
+    for (std::size_t i = 0; i < rows->back().size(); ++i) {
+        row_reader r(rows->back(), i);
+        page.operations.push_back(r.operation(tenant));
+        if (r.problem()) co_return *r.problem();
+    }
+    co_return page;
+}
+
+task<result<void>> save_task(pg::transaction& tx, task_outcome const& outcome) {
+    task_row const& row = outcome.row;
+    std::optional<std::int64_t> retry_ms;
+    if (outcome.retry_in) retry_ms = outcome.retry_in->count();
+    pg::params with;
+    with.add(row.tenant).add(row.id).add(stored(row.local)).add(stored(row.seen)).add(row.absorbed_version).add(row.pulled_seq).add(row.update_seq);
+    with.add(row.calendar).add(row.state).add(row.reason).add(outcome.explanation).add(row.failures).add(retry_ms).add(outcome.synced);
+    with.add(outcome.raise_dirty);
+    auto const rows = co_await tx.query(save, std::move(with));
+    if (!rows) co_return rows.error();
+    if (rows->affected() != 1) co_return fail(errc::internal, "save task " + row.id.str() + ": there is no such row");
+    co_return result<void>{};
+}
+
+task<result<work_view>> look_at_work(pg::database& db, held_lease held, int most) {
+    auto begun = co_await db.begin(held.tenant);
+    if (!begun) co_return begun.error();
+    pg::params by_lease;
+    by_lease.add(held.tenant).add(held.calendar).add(held.epoch);
+    pg::params by_calendar;
+    by_calendar.add(held.tenant).add(held.calendar);
+    pg::params by_calendar_most = by_calendar;
+    by_calendar_most.add(most);
+    std::vector<pg::transaction::step> steps;
+    steps.push_back({&look_calendar, std::move(by_lease)});
+    steps.push_back({&find_due, std::move(by_calendar_most)});
+    steps.push_back({&look_next, std::move(by_calendar)});
+    auto const rows = co_await (*begun)->batch(std::move(steps));
+    if (!rows) co_return rows.error();
+    pg::rows const& calendar = (*rows)[0];
+    if (calendar.empty()) co_return fail(errc::conflict, "the lease on calendar " + held.calendar.str() + " was lost");
+    work_view view;
+    row_reader r(calendar, 0);
+    view.calendar = r.calendar(held.tenant);
+    if (r.problem()) co_return *r.problem();
+    view.calendar_waits = std::chrono::milliseconds(r.integer_or_null().value_or(0));
+    auto tasks = read_all((*rows)[1], held.tenant);
+    if (!tasks) co_return tasks.error();
+    view.tasks = std::move(*tasks);
+    if (auto const next = (*rows)[2].integer_or_null(0, 0)) view.next_task_in = std::chrono::milliseconds(std::max<std::int64_t>(*next, 1));
+    co_return view;
+}
+
+}  // namespace calbridge::store

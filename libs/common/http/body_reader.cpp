@@ -21,7 +21,7 @@ error translate(error_code const& ec, std::string_view what) {
     return fail(too_large ? errc::too_large : errc::malformed, std::string(what) + ": " + ec.message());
 }
 
-// Feeds all of `buffer` it can; true when the message is complete.
+// Feeds all of `buffer` it can (a parser that is not eager stops at the end of the head); true when the message is complete.
 template <class Parser>
 result<bool> feed_parser(Parser& parser, std::string& buffer, std::string_view what) {
     std::size_t used = 0;
@@ -31,7 +31,7 @@ result<bool> feed_parser(Parser& parser, std::string& buffer, std::string_view w
         used += ate;
         if (ec == beast_http::error::need_more) break;
         if (ec) return translate(ec, what);
-        if (ate == 0) break;
+        if (ate == 0 || !parser.eager()) break;
     }
     buffer.erase(0, used);
     return parser.is_done();
@@ -90,7 +90,7 @@ struct answer_reader::impl {
         parser.emplace();
         parser->header_limit(32 * 1024);
         parser->body_limit(body_max);
-        parser->eager(true);
+        parser->eager(false);
         parser->skip(to_head);
         head_checked = false;
     }
@@ -117,6 +117,7 @@ struct answer_reader::impl {
         }
         if (status == 101) return fail(errc::malformed, "answer: switching protocols was not asked for");
         head_checked = true;
+        parser->eager(true);
         return {};
     }
 };
@@ -140,6 +141,7 @@ result<bool> answer_reader::feed(std::string& buffer) {
         impl_->bytes_left -= ate;
         if (impl_->parser->is_header_done() && !impl_->head_checked) {
             if (auto const fine = impl_->check_head(); !fine) return fine.error();
+            if (!*done && !buffer.empty()) continue;
         }
         if (*done && impl_->parser->get().result_int() / 100 == 1) {
             impl_->next();

@@ -95,7 +95,7 @@ public:
         // Lives here, because the deadline may end the exchange before it can tell how far it came.
         progress done;
         auto outcome = co_await with_deadline(at, what + ": deadline", exchange(std::move(request), *to, &done));
-        if (!outcome && !done.may_have_been_sent && !outcome.error().context.starts_with("not sent:")) outcome.error().context.insert(0, "not sent: ");
+        if (!outcome && !done.may_have_been_sent) outcome = fail(outcome.error().code, "not sent: " + outcome.error().context);
         observe(host, outcome, steady::now() - started);
         co_return outcome;
     }

@@ -24,10 +24,16 @@ using boost::system::error_code;
 
 constexpr std::size_t read_size = 16 * 1024;
 
+// Failure is a value here, being told to stop is not.
+void throw_if_stopped(error_code const& ec) {
+    if (ec == asio::error::operation_aborted) throw boost::system::system_error(ec);
+}
+
 template <class Stream>
 task<client_link::wrote> write_all(Stream& stream, std::string const& bytes) {
     client_link::wrote done{};
     done.bytes = co_await asio::async_write(stream, asio::buffer(bytes), asio::redirect_error(asio::use_awaitable, done.ec));
+    throw_if_stopped(done.ec);
     co_return done;
 }
 
@@ -38,6 +44,7 @@ task<error_code> read_some(Stream& stream, std::string& buffer) {
     buffer.resize(had + read_size);
     auto const got = co_await stream.async_read_some(asio::buffer(buffer.data() + had, read_size), asio::redirect_error(asio::use_awaitable, ec));
     buffer.resize(had + got);
+    throw_if_stopped(ec);
     co_return ec;
 }
 
@@ -103,6 +110,7 @@ task<result<tcp::socket>> connect(std::vector<tcp::endpoint> endpoints) {
         tcp::socket socket(co_await asio::this_coro::executor);
         ec = {};
         co_await socket.async_connect(endpoint, asio::redirect_error(asio::use_awaitable, ec));
+        throw_if_stopped(ec);
         if (ec) continue;
         error_code ignored;
         socket.set_option(tcp::no_delay(true), ignored);
@@ -145,6 +153,7 @@ task<result<std::unique_ptr<client_link>>> open_link(target_url const& to, asio:
     link->stream().set_verify_callback(asio::ssl::host_name_verification(to.host), ec);
     if (ec) co_return fail(errc::internal, "tls " + to.authority + ": " + ec.message());
     co_await link->stream().async_handshake(asio::ssl::stream_base::client, asio::redirect_error(asio::use_awaitable, ec));
+    throw_if_stopped(ec);
     if (ec) co_return fail(errc::unavailable, "tls " + to.authority + ": " + ec.message());
     co_return std::unique_ptr<client_link>(std::move(link));
 }

@@ -4,6 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <string>
+#include <vector>
+
 namespace calbridge::domain {
 namespace {
 
@@ -52,7 +55,7 @@ TEST_F(ChannelToken, AnyChangedCharacterIsRefused) {
 
 TEST_F(ChannelToken, CutLongerAndEmptyAreRefused) {
     for (std::size_t size = 0; size < token.size(); ++size) EXPECT_FALSE(verify_channel_token(ring, channel, token.substr(0, size)).has_value());
-    for (std::string const tail : {"A", "=", ".", " ", std::string(300, 'x')}) EXPECT_FALSE(verify_channel_token(ring, channel, token + tail).has_value());
+    for (std::string const& tail : std::vector<std::string>{"A", "=", ".", " ", std::string(300, 'x')}) EXPECT_FALSE(verify_channel_token(ring, channel, token + tail).has_value());
 }
 
 TEST_F(ChannelToken, OldKeyOpensUntilItLeavesTheRing) {

@@ -30,23 +30,29 @@ struct setting {
 class table {
 public:
     explicit table(std::string service) : service_(std::move(service)) {}
-    struct doc { std::string name; std::string meaning; };
+    struct doc {
+        std::string name;
+        std::string meaning;
+    };
 
     table& text(doc what, std::string& target, std::string fallback, std::size_t length_max = 4096);
     table& required_text(doc what, std::string& target, std::size_t length_max = 4096);
-    table& required_secret(doc what, secret& target);             // also read from NAME_FILE
-    table& optional_secret(doc what, secret& target);             // also read from NAME_FILE
+    table& required_secret(doc what, secret& target);  // also read from NAME_FILE
+    table& optional_secret(doc what, secret& target);  // also read from NAME_FILE
     table& integer(doc what, std::int64_t& target, std::int64_t fallback, std::int64_t min, std::int64_t max);
     table& boolean(doc what, bool& target, bool fallback);
     // "250ms", "5s", "2m", "6h", "7d".
-    table& duration(doc what, std::chrono::milliseconds& target, std::chrono::milliseconds fallback,
-                    std::chrono::milliseconds min, std::chrono::milliseconds max);
-    table& url(doc what, std::string& target, std::string fallback);   // absolute http(s), no user info, no fragment, no trailing slash kept
+    table& duration(doc what, std::chrono::milliseconds& target, std::chrono::milliseconds fallback, std::chrono::milliseconds min,
+                    std::chrono::milliseconds max);
+    table& url(doc what, std::string& target, std::string fallback);  // absolute http(s), no user info, no fragment, no trailing slash kept
     table& required_url(doc what, std::string& target);
     table& list(doc what, std::vector<std::string>& target, std::string fallback);  // comma-separated
 
     // A rule over several settings, asked once all are assigned; a fault it answers (empty: none) is reported under `name` with the others.
-    struct rule { std::string name; std::function<std::string()> check; };
+    struct rule {
+        std::string name;
+        std::function<std::string()> check;
+    };
     table& require(std::string name, std::function<std::string()> check) {
         rules_.push_back({std::move(name), std::move(check)});
         return *this;

@@ -45,7 +45,9 @@ struct sample {
 };
 
 environment complete() {
-    return {{"CALBRIDGE_KAFKA", "127.0.0.1:9092"}, {"CALBRIDGE_DATABASE", "host=db password=hunter2"}, {"CALBRIDGE_CALLBACK_URL", "https://example.org/push/"}};
+    return {{"CALBRIDGE_KAFKA", "127.0.0.1:9092"},
+            {"CALBRIDGE_DATABASE", "host=db password=hunter2"},
+            {"CALBRIDGE_CALLBACK_URL", "https://example.org/push/"}};
 }
 
 std::string faults_of(environment const& env, std::vector<std::string> const& also_known = {}) {
@@ -99,9 +101,15 @@ TEST(ConfigLoad, GivenValuesWin) {
     sample s;
     table const t = s.declare();
     environment env = complete();
-    env.merge(environment{{"CALBRIDGE_PORT", "9000"}, {"CALBRIDGE_VERBOSE", "on"}, {"CALBRIDGE_PATIENCE", "2m"}, {"CALBRIDGE_NAME", "größe"},
-                          {"CALBRIDGE_HOSTS", "a.example ,b.example"}, {"CALBRIDGE_BASE_URL", "http://127.0.0.1:8999/api///"},
-                          {"GOOGLE_CLIENT_SECRET", "s3cret"}, {"HOME", "/root"}, {"PATH", "/bin"}});
+    env.merge(environment{{"CALBRIDGE_PORT", "9000"},
+                          {"CALBRIDGE_VERBOSE", "on"},
+                          {"CALBRIDGE_PATIENCE", "2m"},
+                          {"CALBRIDGE_NAME", "größe"},
+                          {"CALBRIDGE_HOSTS", "a.example ,b.example"},
+                          {"CALBRIDGE_BASE_URL", "http://127.0.0.1:8999/api///"},
+                          {"GOOGLE_CLIENT_SECRET", "s3cret"},
+                          {"HOME", "/root"},
+                          {"PATH", "/bin"}});
 
     ASSERT_TRUE(load(t, env).has_value());
 
@@ -115,22 +123,28 @@ TEST(ConfigLoad, GivenValuesWin) {
 }
 
 TEST(ConfigLoad, EveryFaultIsNamedAtOnce) {
-    std::string const faults = faults_of({{"CALBRIDGE_NAME", "much too long a name"}, {"CALBRIDGE_PORT", "70000"}, {"CALBRIDGE_VERBOSE", "perhaps"},
-                                          {"CALBRIDGE_PATIENCE", "5"}, {"CALBRIDGE_BASE_URL", "ftp://x"}, {"CALBRIDGE_HOSTS", "a,,b"},
-                                          {"GOOGLE_CLIENT_SECRET_FILE", "no/such/file"}, {"CALBRIDGE_PROT", "1"}});
+    std::string const faults = faults_of({{"CALBRIDGE_NAME", "much too long a name"},
+                                          {"CALBRIDGE_PORT", "70000"},
+                                          {"CALBRIDGE_VERBOSE", "perhaps"},
+                                          {"CALBRIDGE_PATIENCE", "5"},
+                                          {"CALBRIDGE_BASE_URL", "ftp://x"},
+                                          {"CALBRIDGE_HOSTS", "a,,b"},
+                                          {"GOOGLE_CLIENT_SECRET_FILE", "no/such/file"},
+                                          {"CALBRIDGE_PROT", "1"}});
 
-    EXPECT_EQ(faults,
-              "CALBRIDGE_NAME: must be at most 16 bytes long\n"
-              "CALBRIDGE_KAFKA: is required: Kafka bootstrap servers, host:port|host:port.\n"
-              "CALBRIDGE_DATABASE: is required (or CALBRIDGE_DATABASE_FILE with the path of a file that holds it): libpq connection string.\n"
-              "GOOGLE_CLIENT_SECRET_FILE: names a file that cannot be read (errno 2)\n"
-              "CALBRIDGE_PORT: must be a whole number from 1 to 65535\n"
-              "CALBRIDGE_VERBOSE: must be true or false\n"
-              "CALBRIDGE_PATIENCE: must be a duration from 250ms to 2d, spelled like 250ms, 5s, 2m, 6h or 7d\n"
-              "CALBRIDGE_BASE_URL: must be an http or https URL\n"
-              "CALBRIDGE_CALLBACK_URL: is required: Where Google pushes to.\n"
-              "CALBRIDGE_HOSTS: must not have empty items between its commas\n"
-              "CALBRIDGE_PROT: is not a setting; did you mean CALBRIDGE_PORT?");
+    EXPECT_EQ(
+        faults,
+        "CALBRIDGE_NAME: must be at most 16 bytes long\n"
+        "CALBRIDGE_KAFKA: is required: Kafka bootstrap servers, host:port|host:port.\n"
+        "CALBRIDGE_DATABASE: is required (or CALBRIDGE_DATABASE_FILE with the path of a file that holds it): libpq connection string.\n"
+        "GOOGLE_CLIENT_SECRET_FILE: names a file that cannot be read (errno 2)\n"
+        "CALBRIDGE_PORT: must be a whole number from 1 to 65535\n"
+        "CALBRIDGE_VERBOSE: must be true or false\n"
+        "CALBRIDGE_PATIENCE: must be a duration from 250ms to 2d, spelled like 250ms, 5s, 2m, 6h or 7d\n"
+        "CALBRIDGE_BASE_URL: must be an http or https URL\n"
+        "CALBRIDGE_CALLBACK_URL: is required: Where Google pushes to.\n"
+        "CALBRIDGE_HOSTS: must not have empty items between its commas\n"
+        "CALBRIDGE_PROT: is not a setting; did you mean CALBRIDGE_PORT?");
 }
 
 TEST(ConfigLoad, FaultsNeverRepeatTheValue) {
@@ -160,9 +174,11 @@ TEST(ConfigLoad, EmptyCountsAsUnset) {
 
 TEST(ConfigLoad, UnknownNamesGetTheNearestSuggestion) {
     EXPECT_EQ(fault_of("CALBRIDGE_PATIENSE", "1s"), "CALBRIDGE_PATIENSE: is not a setting; did you mean CALBRIDGE_PATIENCE?");
-    EXPECT_EQ(fault_of("CALBRIDGE_DATABASE_FILES", "x"), "CALBRIDGE_DATABASE_FILES: is not a setting; did you mean CALBRIDGE_DATABASE_FILE?");
+    EXPECT_EQ(fault_of("CALBRIDGE_DATABASE_FILES", "x"),
+              "CALBRIDGE_DATABASE_FILES: is not a setting; did you mean CALBRIDGE_DATABASE_FILE?");
     EXPECT_EQ(fault_of("CALBRIDGE_QQQQQQQQQQQQ", "x"), "CALBRIDGE_QQQQQQQQQQQQ: is not a setting");
-    EXPECT_EQ(fault_of("CALBRIDGE_PORT_FILE", "x"), "CALBRIDGE_PORT_FILE: is not a setting; did you mean CALBRIDGE_PORT?") << "only secrets come from files";
+    EXPECT_EQ(fault_of("CALBRIDGE_PORT_FILE", "x"), "CALBRIDGE_PORT_FILE: is not a setting; did you mean CALBRIDGE_PORT?")
+        << "only secrets come from files";
 }
 
 TEST(ConfigLoad, NeighboursAndTheTestEnvironmentAreNotUnknown) {
@@ -209,7 +225,8 @@ TEST(ConfigSecretFile, ContentWithoutTheFinalLineEndsIsTheSecret) {
 TEST(ConfigSecretFile, BothSpellingsAtOnceAreAFault) {
     secret_file const file("x");
 
-    EXPECT_EQ(fault_of("CALBRIDGE_DATABASE_FILE", file.path()), "CALBRIDGE_DATABASE: is given twice, here and by CALBRIDGE_DATABASE_FILE; give one");
+    EXPECT_EQ(fault_of("CALBRIDGE_DATABASE_FILE", file.path()),
+              "CALBRIDGE_DATABASE: is given twice, here and by CALBRIDGE_DATABASE_FILE; give one");
 }
 
 TEST(ConfigSecretFile, EmptyHugeOrNotAFileIsAFault) {
@@ -276,9 +293,27 @@ TEST(ConfigUrl, Accepted) {
 
 TEST(ConfigUrl, Refused) {
     std::string out = "untouched";
-    for (char const* text : {"", "example.org", "/path", "//host", "https:", "https://", "https:///x", "https://:80", "file:///etc/passwd", "javascript:alert(1)",
-                             "https://u@h", "https://u:p@h", "https://@h", "https://h/#f", "https://h/#", "https://h:0", "https://h:65536", "https://h:x",
-                             "https://h /", "https://h/\n", "https://h/ü"}) {
+    for (char const* text : {"",
+                             "example.org",
+                             "/path",
+                             "//host",
+                             "https:",
+                             "https://",
+                             "https:///x",
+                             "https://:80",
+                             "file:///etc/passwd",
+                             "javascript:alert(1)",
+                             "https://u@h",
+                             "https://u:p@h",
+                             "https://@h",
+                             "https://h/#f",
+                             "https://h/#",
+                             "https://h:0",
+                             "https://h:65536",
+                             "https://h:x",
+                             "https://h /",
+                             "https://h/\n",
+                             "https://h/ü"}) {
         EXPECT_NE(check_url(text, out), "") << text;
     }
     EXPECT_EQ(out, "untouched");
@@ -312,12 +347,13 @@ TEST(ConfigSummary, SecretsPrintAsSetOrUnset) {
     environment env = complete();
     env["CALBRIDGE_PORT"] = "9000";
 
-    EXPECT_THAT(summary(t, env),
-                ElementsAre("CALBRIDGE_NAME=calbridge", "CALBRIDGE_KAFKA=127.0.0.1:9092", "CALBRIDGE_DATABASE=set", "GOOGLE_CLIENT_SECRET=unset",
-                            "CALBRIDGE_PORT=9000", "CALBRIDGE_VERBOSE=false", "CALBRIDGE_PATIENCE=90s", "CALBRIDGE_BASE_URL=https://www.googleapis.com",
-                            "CALBRIDGE_CALLBACK_URL=https://example.org/push/", "CALBRIDGE_HOSTS=localhost, 127.0.0.1"));
+    EXPECT_THAT(summary(t, env), ElementsAre("CALBRIDGE_NAME=calbridge", "CALBRIDGE_KAFKA=127.0.0.1:9092", "CALBRIDGE_DATABASE=set",
+                                             "GOOGLE_CLIENT_SECRET=unset", "CALBRIDGE_PORT=9000", "CALBRIDGE_VERBOSE=false",
+                                             "CALBRIDGE_PATIENCE=90s", "CALBRIDGE_BASE_URL=https://www.googleapis.com",
+                                             "CALBRIDGE_CALLBACK_URL=https://example.org/push/", "CALBRIDGE_HOSTS=localhost, 127.0.0.1"));
     EXPECT_THAT(summary(t, {{"GOOGLE_CLIENT_SECRET_FILE", "x"}}), ::testing::Contains("GOOGLE_CLIENT_SECRET=set"));
-    EXPECT_THAT(summary(t, {{"CALBRIDGE_NAME", "a\nb"}}), ::testing::Contains("CALBRIDGE_NAME=a?b")) << "one line per setting whatever is given";
+    EXPECT_THAT(summary(t, {{"CALBRIDGE_NAME", "a\nb"}}), ::testing::Contains("CALBRIDGE_NAME=a?b"))
+        << "one line per setting whatever is given";
 }
 
 TEST(ConfigMarkdown, MatchesTheGoldenPage) {

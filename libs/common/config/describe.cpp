@@ -46,8 +46,8 @@ std::vector<std::string> summary(table const& settings, environment const& env) 
 }
 
 std::string markdown(table const& settings) {
-    std::string out = fmt::format("## {}\n\n| name | type | default | allowed | meaning |\n| --- | --- | --- | --- | --- |\n",
-                                  settings.service());
+    std::string out =
+        fmt::format("## {}\n\n| name | type | default | allowed | meaning |\n| --- | --- | --- | --- | --- |\n", settings.service());
     for (auto const& s : settings.settings()) {
         std::string const fallback = s.required ? std::string("**required**") : code(s.fallback);
         std::string const file = s.is_secret ? fmt::format(" May be given as `{}_FILE`, the path of a file.", s.name) : std::string();

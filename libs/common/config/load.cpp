@@ -78,7 +78,8 @@ void load_secret(setting const& s, environment const& env, fault_list& faults) {
     std::string const* const path = given(env, file_name);
     if (value && path) return faults.add(s.name, fmt::format("is given twice, here and by {}; give one", file_name));
     if (!value && !path) {
-        if (s.required) faults.add(s.name, fmt::format("is required (or {} with the path of a file that holds it): {}", file_name, s.meaning));
+        if (s.required)
+            faults.add(s.name, fmt::format("is required (or {} with the path of a file that holds it): {}", file_name, s.meaning));
         return;
     }
     if (value) {

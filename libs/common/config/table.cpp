@@ -58,8 +58,11 @@ std::string assign_list(std::string const& value, std::vector<std::string>& targ
 }  // namespace
 
 table& table::text(doc what, std::string& target, std::string fallback, std::size_t length_max) {
-    append(settings_, {.name = std::move(what.name), .type = "text", .fallback = std::move(fallback),
-                       .bounds = fmt::format("at most {} bytes", length_max), .meaning = std::move(what.meaning),
+    append(settings_, {.name = std::move(what.name),
+                       .type = "text",
+                       .fallback = std::move(fallback),
+                       .bounds = fmt::format("at most {} bytes", length_max),
+                       .meaning = std::move(what.meaning),
                        .assign = [&target, length_max](std::string const& v) { return assign_text(v, target, length_max); }});
     return *this;
 }
@@ -71,8 +74,12 @@ table& table::required_text(doc what, std::string& target, std::size_t length_ma
 }
 
 table& table::optional_secret(doc what, secret& target) {
-    append(settings_, {.name = std::move(what.name), .type = "secret", .fallback = {}, .is_secret = true,
-                       .bounds = fmt::format("at most {} bytes", secret_bytes_max), .meaning = std::move(what.meaning),
+    append(settings_, {.name = std::move(what.name),
+                       .type = "secret",
+                       .fallback = {},
+                       .is_secret = true,
+                       .bounds = fmt::format("at most {} bytes", secret_bytes_max),
+                       .meaning = std::move(what.meaning),
                        .assign = [&target](std::string const& v) { return assign_secret(v, target); }});
     return *this;
 }
@@ -90,8 +97,12 @@ table& table::integer(doc what, std::int64_t& target, std::int64_t fallback, std
         target = *number;
         return {};
     };
-    append(settings_, {.name = std::move(what.name), .type = "integer", .fallback = fmt::to_string(fallback),
-                       .bounds = fmt::format("{} to {}", min, max), .meaning = std::move(what.meaning), .assign = std::move(assign)});
+    append(settings_, {.name = std::move(what.name),
+                       .type = "integer",
+                       .fallback = fmt::to_string(fallback),
+                       .bounds = fmt::format("{} to {}", min, max),
+                       .meaning = std::move(what.meaning),
+                       .assign = std::move(assign)});
     return *this;
 }
 
@@ -102,13 +113,17 @@ table& table::boolean(doc what, bool& target, bool fallback) {
         target = *truth;
         return {};
     };
-    append(settings_, {.name = std::move(what.name), .type = "boolean", .fallback = fallback ? "true" : "false",
-                       .bounds = "true or false", .meaning = std::move(what.meaning), .assign = std::move(assign)});
+    append(settings_, {.name = std::move(what.name),
+                       .type = "boolean",
+                       .fallback = fallback ? "true" : "false",
+                       .bounds = "true or false",
+                       .meaning = std::move(what.meaning),
+                       .assign = std::move(assign)});
     return *this;
 }
 
-table& table::duration(doc what, std::chrono::milliseconds& target, std::chrono::milliseconds fallback,
-                       std::chrono::milliseconds min, std::chrono::milliseconds max) {
+table& table::duration(doc what, std::chrono::milliseconds& target, std::chrono::milliseconds fallback, std::chrono::milliseconds min,
+                       std::chrono::milliseconds max) {
     auto assign = [&target, min, max](std::string const& v) -> std::string {
         auto const length = parse_duration(v);
         if (!length || *length < min || *length > max) {
@@ -118,15 +133,21 @@ table& table::duration(doc what, std::chrono::milliseconds& target, std::chrono:
         target = *length;
         return {};
     };
-    append(settings_, {.name = std::move(what.name), .type = "duration", .fallback = spell_duration(fallback),
+    append(settings_, {.name = std::move(what.name),
+                       .type = "duration",
+                       .fallback = spell_duration(fallback),
                        .bounds = fmt::format("{} to {}", spell_duration(min), spell_duration(max)),
-                       .meaning = std::move(what.meaning), .assign = std::move(assign)});
+                       .meaning = std::move(what.meaning),
+                       .assign = std::move(assign)});
     return *this;
 }
 
 table& table::url(doc what, std::string& target, std::string fallback) {
-    append(settings_, {.name = std::move(what.name), .type = "url", .fallback = std::move(fallback),
-                       .bounds = "http or https, no user info, no fragment", .meaning = std::move(what.meaning),
+    append(settings_, {.name = std::move(what.name),
+                       .type = "url",
+                       .fallback = std::move(fallback),
+                       .bounds = "http or https, no user info, no fragment",
+                       .meaning = std::move(what.meaning),
                        .assign = [&target](std::string const& v) { return assign_url(v, target); }});
     return *this;
 }
@@ -138,7 +159,9 @@ table& table::required_url(doc what, std::string& target) {
 }
 
 table& table::list(doc what, std::vector<std::string>& target, std::string fallback) {
-    append(settings_, {.name = std::move(what.name), .type = "list", .fallback = std::move(fallback),
+    append(settings_, {.name = std::move(what.name),
+                       .type = "list",
+                       .fallback = std::move(fallback),
                        .bounds = fmt::format("comma-separated, at most {} items", list_items_max),
                        .meaning = std::move(what.meaning),
                        .assign = [&target](std::string const& v) { return assign_list(v, target); }});

@@ -45,7 +45,8 @@ void gcm_seal(secret const& key, std::span<std::uint8_t const> nonce, std::strin
     must(EVP_CIPHER_CTX_ctrl(ctx.get(), EVP_CTRL_AEAD_GET_TAG, gcm_tag_bytes, tag) == 1, "cannot read the tag");
 }
 
-std::optional<secret> gcm_open(secret const& key, std::span<std::uint8_t const> nonce, std::string_view aad, std::span<std::uint8_t const> sealed) {
+std::optional<secret> gcm_open(secret const& key, std::span<std::uint8_t const> nonce, std::string_view aad,
+                               std::span<std::uint8_t const> sealed) {
     check_sizes(key, nonce);
     if (sealed.size() < gcm_tag_bytes) return std::nullopt;
     auto const ciphertext = sealed.first(sealed.size() - gcm_tag_bytes);

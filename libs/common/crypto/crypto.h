@@ -44,7 +44,8 @@ private:
 // AES-256-GCM, random 96-bit nonce, 128-bit tag. Layout: version(1)=1 | key id length(1) | key id | nonce(12) | ciphertext | tag(16).
 // `aad` binds the value to its place (table, tenant, row, column) and must be given again to open.
 bytes seal(key_ring const& ring, std::string_view plaintext, std::string_view aad);
-// errc::not_found: sealed under a key that is not in the ring; errc::malformed: not ours, cut, or changed. Nothing is released before the tag holds.
+// errc::not_found: sealed under a key that is not in the ring; errc::malformed: not ours, cut, or changed. Nothing is released before the
+// tag holds.
 result<secret> open(key_ring const& ring, std::span<std::uint8_t const> sealed, std::string_view aad);
 
 // Envelope: a fresh 32-byte data key sealed under the ring. Destroying the wrapped key makes everything under it unreadable.
@@ -59,9 +60,13 @@ bytes seal_with(secret const& key, std::string_view plaintext, std::string_view 
 result<secret> open_with(secret const& key, std::span<std::uint8_t const> sealed, std::string_view aad);
 
 // RS256 verification for ID tokens: `jwk` members n and e in base64url.
-bool verify_rs256(std::string_view signed_part, std::span<std::uint8_t const> signature, std::string_view n_base64url, std::string_view e_base64url);
+bool verify_rs256(std::string_view signed_part, std::span<std::uint8_t const> signature, std::string_view n_base64url,
+                  std::string_view e_base64url);
 // A new RSA-2048 key for test issuers: PEM private key plus JWK n/e.
-struct rsa_key { secret pem; std::string n, e; };
+struct rsa_key {
+    secret pem;
+    std::string n, e;
+};
 rsa_key new_rsa_key();
 bytes sign_rs256(secret const& pem, std::string_view message);
 

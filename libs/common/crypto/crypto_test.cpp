@@ -40,9 +40,10 @@ TEST(KeyRing, LinesBlanksAndAFinalSeparatorAreAccepted) {
 
 TEST(KeyRing, BadRingsAreRefusedWithoutRepeatingAKey) {
     std::string const key = encoded('a');
-    for (std::string const& text : {std::string(), std::string(" ,\n"), key, ":" + key, "k1" + key, "K1:" + key, "ninechars:" + key, "k-1:" + key,
-                                    "k1:" + key + ",k1:" + encoded('b'), "k1:" + base64(bytes(31, 1)), "k1:" + base64(bytes(33, 1)), "k1:" + key + "x",
-                                    std::string("k1:"), "k1: " + key, "k1:" + key + ",k2", "k1:!" + key}) {
+    for (std::string const& text :
+         {std::string(), std::string(" ,\n"), key, ":" + key, "k1" + key, "K1:" + key, "ninechars:" + key, "k-1:" + key,
+          "k1:" + key + ",k1:" + encoded('b'), "k1:" + base64(bytes(31, 1)), "k1:" + base64(bytes(33, 1)), "k1:" + key + "x",
+          std::string("k1:"), "k1: " + key, "k1:" + key + ",k2", "k1:!" + key}) {
         auto const parsed = key_ring::parse(secret(text));
         ASSERT_FALSE(parsed.has_value()) << text;
         EXPECT_EQ(parsed.error().code, errc::malformed);

@@ -23,7 +23,8 @@ mac hmac_sha256(secret const& key, std::string_view message) {
     mac out{};
     unsigned size = 0;
     std::string_view const k = key.reveal();
-    must(HMAC(sha_256(), k.data(), static_cast<int>(k.size()), raw(message), message.size(), out.data(), &size) != nullptr && size == out.size(),
+    must(HMAC(sha_256(), k.data(), static_cast<int>(k.size()), raw(message), message.size(), out.data(), &size) != nullptr &&
+             size == out.size(),
          "HMAC-SHA256 failed");
     return out;
 }

@@ -15,7 +15,9 @@ namespace calbridge::crypto {
 template <auto Free>
 struct freed_by {
     template <class T>
-    void operator()(T* held) const { Free(held); }
+    void operator()(T* held) const {
+        Free(held);
+    }
 };
 
 using cipher_ctx = std::unique_ptr<EVP_CIPHER_CTX, freed_by<EVP_CIPHER_CTX_free>>;

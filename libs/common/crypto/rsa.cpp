@@ -50,7 +50,8 @@ std::string member(EVP_PKEY* key, char const* name) {
 
 }  // namespace
 
-bool verify_rs256(std::string_view signed_part, std::span<std::uint8_t const> signature, std::string_view n_base64url, std::string_view e_base64url) {
+bool verify_rs256(std::string_view signed_part, std::span<std::uint8_t const> signature, std::string_view n_base64url,
+                  std::string_view e_base64url) {
     pkey const key = public_key(n_base64url, e_base64url);
     digest_ctx const ctx(EVP_MD_CTX_new());
     bool const holds = key && ctx && EVP_DigestVerifyInit(ctx.get(), nullptr, EVP_sha256(), nullptr, key.get()) == 1 &&
@@ -63,10 +64,12 @@ bool verify_rs256(std::string_view signed_part, std::span<std::uint8_t const> si
 rsa_key new_rsa_key() {
     pkey const key(EVP_RSA_gen(2048));
     memory_bio const out(BIO_new(BIO_s_secmem()));
-    must(key && out && PEM_write_bio_PrivateKey(out.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1, "cannot make an RSA key");
+    must(key && out && PEM_write_bio_PrivateKey(out.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) == 1,
+         "cannot make an RSA key");
     char* text = nullptr;
     auto const size = BIO_get_mem_data(out.get(), &text);
-    return {.pem = secret(std::string(text, static_cast<std::size_t>(size))), .n = member(key.get(), OSSL_PKEY_PARAM_RSA_N),
+    return {.pem = secret(std::string(text, static_cast<std::size_t>(size))),
+            .n = member(key.get(), OSSL_PKEY_PARAM_RSA_N),
             .e = member(key.get(), OSSL_PKEY_PARAM_RSA_E)};
 }
 

@@ -43,8 +43,10 @@ result<parts> split(std::span<std::uint8_t const> sealed) {
     if (sealed.size() < fixed_bytes || sealed[0] != layout_version) return not_ours();
     std::size_t const head_bytes = fixed_bytes + sealed[1];
     if (sealed.size() < head_bytes + gcm_nonce_bytes + gcm_tag_bytes) return not_ours();
-    return parts{.head = sealed.first(head_bytes), .nonce = sealed.subspan(head_bytes, gcm_nonce_bytes),
-                 .body = sealed.subspan(head_bytes + gcm_nonce_bytes), .key_id = as_text(sealed.subspan(fixed_bytes, sealed[1]))};
+    return parts{.head = sealed.first(head_bytes),
+                 .nonce = sealed.subspan(head_bytes, gcm_nonce_bytes),
+                 .body = sealed.subspan(head_bytes + gcm_nonce_bytes),
+                 .key_id = as_text(sealed.subspan(fixed_bytes, sealed[1]))};
 }
 
 result<secret> open_under(secret const& key, parts const& p, std::string_view aad) {

@@ -125,7 +125,8 @@ std::int64_t integer_or(object const& o, std::string_view name, std::int64_t fal
     if (!member) return fallback;
     if (auto const* const number = member->if_int64()) return *number;
     if (auto const* const number = member->if_uint64()) {
-        return *number <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) ? static_cast<std::int64_t>(*number) : fallback;
+        return *number <= static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()) ? static_cast<std::int64_t>(*number)
+                                                                                               : fallback;
     }
     auto const* const text = member->if_string();
     if (!text) return fallback;

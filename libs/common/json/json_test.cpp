@@ -27,7 +27,8 @@ errc refusal(std::string_view text, limits within = {}, bool scrub = false) {
 std::string nested(std::size_t depth) { return std::string(depth, '[') + std::string(depth, ']'); }
 
 TEST(JsonParse, EveryKindOfValueArrives) {
-    value const v = read(R"({"s":"é\n","i":-3,"u":18446744073709551615,"d":1.5,"t":true,"f":false,"n":null,"a":[1,[2]],"o":{"k":"v"},"":0})");
+    value const v =
+        read(R"({"s":"é\n","i":-3,"u":18446744073709551615,"d":1.5,"t":true,"f":false,"n":null,"a":[1,[2]],"o":{"k":"v"},"":0})");
 
     object const& o = v.as_object();
     EXPECT_EQ(o.at("s").as_string(), "é\n");
@@ -61,8 +62,9 @@ TEST(JsonParse, TrailingContentIsRefused) {
 }
 
 TEST(JsonParse, NotJsonIsRefused) {
-    for (char const* text : {"", " ", "{'a':1}", "{a:1}", "[1,]", "{\"a\":1,}", "nul", "NaN", "01", "+1", "1.", ".5", "0x1", "\"\t\"", "\"\\x\"", "\"\\u12g4\"",
-                             "\"\\u\"", "[1 2]", "// c\n1", "\xef\xbb\xbf{", "{\"a\"}", "]"}) {
+    for (char const* text :
+         {"",    " ",      "{'a':1}", "{a:1}",       "[1,]",    "{\"a\":1,}", "nul",     "NaN",           "01",      "+1", "1.", ".5",
+          "0x1", "\"\t\"", "\"\\x\"", "\"\\u12g4\"", "\"\\u\"", "[1 2]",      "// c\n1", "\xef\xbb\xbf{", "{\"a\"}", "]"}) {
         EXPECT_EQ(refusal(text), errc::malformed) << text;
     }
 }
@@ -101,10 +103,13 @@ TEST(JsonParse, DuplicateNamesAreRefusedAtAnyDepth) {
 }
 
 TEST(JsonParse, LoneSurrogateIsRefusedOrReplaced) {
-    for (char const* half : {R"(["\ud83d"])", R"(["\ude00"])", R"(["\ud83dx"])", R"(["\ud83d\u0041"])", R"(["\uDE00\uD83D"])", R"(["\ud83d\ud83d\ude00"])"}) {
+    for (char const* half :
+         {R"(["\ud83d"])", R"(["\ude00"])", R"(["\ud83dx"])", R"(["\ud83d\u0041"])", R"(["\uDE00\uD83D"])", R"(["\ud83d\ud83d\ude00"])"}) {
         EXPECT_EQ(refusal(half), errc::malformed) << half;
     }
-    EXPECT_EQ(read(R"(["a\ud83db"])", true).as_array()[0].as_string(), "a\xef\xbf\xbd" "b");
+    EXPECT_EQ(read(R"(["a\ud83db"])", true).as_array()[0].as_string(),
+              "a\xef\xbf\xbd"
+              "b");
     EXPECT_EQ(read(R"(["\uDE00\uD83D"])", true).as_array()[0].as_string(), "\xef\xbf\xbd\xef\xbf\xbd");
     EXPECT_EQ(read(R"(["\ud83d\ud83d\ude00"])", true).as_array()[0].as_string(), "\xef\xbf\xbd\xf0\x9f\x98\x80");
     EXPECT_EQ(read(R"({"\ud83d":1})", true).as_object().at("\xef\xbf\xbd").as_int64(), 1);
@@ -167,7 +172,8 @@ TEST(JsonLookup, AbsentOrOtherTypeGivesTheFallback) {
 }
 
 TEST(JsonLookup, IntegersMayBeSpelledAsStrings) {
-    value const v = read(R"({"i":-5,"s":"1234567890123","big":18446744073709551615,"d":1.0,"t":"12x","e":"","huge":"99999999999999999999","plus":"+1"})");
+    value const v = read(
+        R"({"i":-5,"s":"1234567890123","big":18446744073709551615,"d":1.0,"t":"12x","e":"","huge":"99999999999999999999","plus":"+1"})");
     object const& o = v.as_object();
 
     EXPECT_EQ(integer_or(o, "i"), -5);

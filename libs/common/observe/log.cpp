@@ -51,7 +51,11 @@ std::string_view name(level l) {
 std::size_t sequence(std::string_view text, std::size_t at, char32_t& code) {
     auto const byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     unsigned char const lead = byte(at);
-    std::size_t const size = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+    std::size_t const size = lead < 0x80                   ? 1
+                             : lead >= 0xc2 && lead < 0xe0 ? 2
+                             : lead >= 0xe0 && lead < 0xf0 ? 3
+                             : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                           : 0;
     if (size == 0 || text.size() - at < size) return 0;
     code = size == 1 ? lead : lead & (0xff >> (size + 1));
     for (std::size_t i = 1; i < size; ++i) {
@@ -65,7 +69,7 @@ std::size_t sequence(std::string_view text, std::size_t at, char32_t& code) {
 
 // A JSON string that is one printable line: controls of both blocks and the Unicode line ends are escaped, so that neither
 // a log reader nor a terminal takes them for structure.
-std::string quoted(std::string_view text) {
+std::string json_quoted(std::string_view text) {
     std::string out = "\"";
     for (std::size_t at = 0; at < text.size();) {
         if (at >= value_bytes_max) {
@@ -130,7 +134,7 @@ void write_out(state& s, std::string line) {
 
 }  // namespace
 
-field::field(std::string_view n, std::string_view v) : name(n), json(quoted(v)) {}
+field::field(std::string_view n, std::string_view v) : name(n), json(json_quoted(v)) {}
 field::field(std::string_view n, bool v) : name(n), json(v ? "true" : "false") {}
 field::field(std::string_view n, std::int64_t v) : name(n), json(fmt::to_string(v)) {}
 field::field(std::string_view n, std::uint64_t v) : name(n), json(fmt::to_string(v)) {}
@@ -150,10 +154,10 @@ void write(level l, std::string_view event, std::vector<field> fields) {
     if (l < s.least.load(std::memory_order_relaxed)) return;
     std::string line = fmt::format(R"({{"ts":"{}","level":"{}",)", timestamp(), name(l));
     std::scoped_lock const lock(s.guard);
-    line += fmt::format(R"("service":{},"version":{},"event":{})", quoted(s.service), quoted(CALBRIDGE_VERSION), quoted(event));
+    line += fmt::format(R"("service":{},"version":{},"event":{})", json_quoted(s.service), json_quoted(CALBRIDGE_VERSION), json_quoted(event));
     for (auto const& f : fields) {
         bool const clash = std::ranges::find(reserved, std::string_view(f.name)) != reserved.end();
-        line += fmt::format(",{}:{}", quoted(clash ? "field_" + f.name : f.name), f.json);
+        line += fmt::format(",{}:{}", json_quoted(clash ? "field_" + f.name : f.name), f.json);
     }
     line += '}';
     if (s.sink) {

@@ -35,7 +35,8 @@ struct field {
     std::string json;  // already encoded
 };
 
-// Called once by main; may be called again to change the level. Lines carry ts (RFC 3339 UTC), level, service, version, event, then the fields.
+// Called once by main; may be called again to change the level. Lines carry ts (RFC 3339 UTC), level, service, version, event, then the
+// fields.
 void start(std::string service, level least);
 // `event` is a stable dotted name: "pass.finished", "push.accepted". Any thread; a line is never split or mixed with another.
 // Text beyond 4 KiB is cut, invalid UTF-8 becomes U+FFFD, a field named like one of the five above gets the prefix "field_".

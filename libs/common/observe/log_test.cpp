@@ -45,8 +45,9 @@ protected:
 TEST_F(Log, ALineIsOneJsonObjectWithTheFixedFieldsFirst) {
     info("push.accepted", {{"tenant", tenant_id("t-1")}, {"attempt", 3}});
 
-    EXPECT_TRUE(std::regex_match(only_line(), std::regex(R"(\{"ts":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z","level":"info","service":"log-test",)"
-                                                         R"("version":"[^"]+","event":"push\.accepted","tenant":"t-1","attempt":3\})")))
+    EXPECT_TRUE(
+        std::regex_match(only_line(), std::regex(R"(\{"ts":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z","level":"info","service":"log-test",)"
+                                                 R"("version":"[^"]+","event":"push\.accepted","tenant":"t-1","attempt":3\})")))
         << only_line();
 }
 
@@ -75,7 +76,10 @@ TEST_F(Log, TextIsEscaped) {
 }
 
 TEST_F(Log, LineBreaksAndTerminalControlsCannotBeInjected) {
-    info("e", {{"v", "a\r\n{\"level\":\"error\"}\x1b[2J\x7f\xc2\x9b" "31m\xe2\x80\xa8\xe2\x80\xa9"}, {"nul", std::string_view("a\0b", 3)}});
+    info("e", {{"v",
+                "a\r\n{\"level\":\"error\"}\x1b[2J\x7f\xc2\x9b"
+                "31m\xe2\x80\xa8\xe2\x80\xa9"},
+               {"nul", std::string_view("a\0b", 3)}});
 
     std::string const line = only_line();
     EXPECT_THAT(line, HasSubstr(R"("v":"a\r\n{\"level\":\"error\"}\u001b[2J\u007f\u009b31m\u2028\u2029","nul":"a\u0000b"})"));
@@ -83,7 +87,11 @@ TEST_F(Log, LineBreaksAndTerminalControlsCannotBeInjected) {
 }
 
 TEST_F(Log, InvalidUtf8BecomesTheReplacementCharacter) {
-    info("e", {{"v", "a\xff" "b\xc0\xaf" "c\xed\xa0\x80" "d\xe2\x82"}});
+    info("e", {{"v",
+                "a\xff"
+                "b\xc0\xaf"
+                "c\xed\xa0\x80"
+                "d\xe2\x82"}});
 
     EXPECT_THAT(only_line(), HasSubstr(R"("v":"a\ufffdb\ufffd\ufffdc\ufffd\ufffd\ufffdd\ufffd\ufffd"})"));
 }
@@ -165,7 +173,8 @@ TEST(LogOutput, LinesOfManyThreadsDoNotMix) {
     std::string const all = out.drain();
     out.restore();
 
-    std::regex const whole(R"(\{"ts":"[^"]+","level":"info","service":"log-test","version":"[^"]+","event":"e","thread":\d,"pad":"x{100}"\})");
+    std::regex const whole(
+        R"(\{"ts":"[^"]+","level":"info","service":"log-test","version":"[^"]+","event":"e","thread":\d,"pad":"x{100}"\})");
     std::size_t count = 0;
     for (std::size_t at = 0; at < all.size(); ++count) {
         auto const end = all.find('\n', at);

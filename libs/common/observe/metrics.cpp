@@ -123,9 +123,7 @@ histogram& get_histogram(std::string const& name, std::string const& help, label
     });
 }
 
-std::string render() {
-    return prometheus::TextSerializer().Serialize(global().registry.Collect());
-}
+std::string render() { return prometheus::TextSerializer().Serialize(global().registry.Collect()); }
 
 std::vector<std::string> names() {
     state& s = global();

@@ -11,9 +11,23 @@ namespace calbridge::metrics {
 
 using labels = std::map<std::string, std::string>;
 
-class counter { public: virtual ~counter() = default; virtual void add(double by = 1) = 0; virtual double value() const = 0; };
-class gauge { public: virtual ~gauge() = default; virtual void set(double to) = 0; virtual void add(double by) = 0; };
-class histogram { public: virtual ~histogram() = default; virtual void observe(double value) = 0; };
+class counter {
+public:
+    virtual ~counter() = default;
+    virtual void add(double by = 1) = 0;
+    virtual double value() const = 0;
+};
+class gauge {
+public:
+    virtual ~gauge() = default;
+    virtual void set(double to) = 0;
+    virtual void add(double by) = 0;
+};
+class histogram {
+public:
+    virtual ~histogram() = default;
+    virtual void observe(double value) = 0;
+};
 
 // References stay valid for the process's life; look them up once, at construction, not per event.
 counter& get_counter(std::string const& name, std::string const& help, labels const& with = {});

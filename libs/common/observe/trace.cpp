@@ -31,7 +31,8 @@ std::string random_id() {
 
 std::optional<trace_context> parse_traceparent(std::string_view header) {
     if (header.size() < version_00_size || header[2] != '-' || header[35] != '-' || header[52] != '-') return std::nullopt;
-    std::string_view const version = header.substr(0, 2), trace = header.substr(3, 32), parent = header.substr(36, 16), flags = header.substr(53, 2);
+    std::string_view const version = header.substr(0, 2), trace = header.substr(3, 32), parent = header.substr(36, 16),
+                           flags = header.substr(53, 2);
     if (!is_lower_hex(version) || version == "ff") return std::nullopt;
     // A later version may append fields after another dash; this version may not.
     if (header.size() > version_00_size && (version == "00" || header[version_00_size] != '-')) return std::nullopt;

@@ -29,8 +29,7 @@ std::optional<int> number(std::string_view text) {
 }
 
 std::optional<unsigned> month_number(std::string_view name) {
-    constexpr std::array<std::string_view, 12> names{"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                                     "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    constexpr std::array<std::string_view, 12> names{"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     auto const found = std::ranges::find(names, name);
     if (found == names.end()) return std::nullopt;
     return static_cast<unsigned>(found - names.begin()) + 1;

@@ -18,7 +18,8 @@ struct policy {
 // `random` in [0, 1). A peer's `retry_after` is obeyed as the least wait, clamped to one hour.
 std::chrono::milliseconds wait(policy const& p, int failures, double random, std::optional<std::chrono::seconds> retry_after = {});
 
-// Retry-After (RFC 9110 section 10.2.3): delta-seconds or HTTP-date relative to `now_unix`. Garbage, negative: nothing. Clamped to one hour.
+// Retry-After (RFC 9110 section 10.2.3): delta-seconds or HTTP-date relative to `now_unix`. Garbage, negative: nothing. Clamped to one
+// hour.
 std::optional<std::chrono::seconds> parse_retry_after(std::string_view value, std::int64_t now_unix);
 
 }  // namespace calbridge::retry

@@ -103,10 +103,26 @@ TEST(RetryAfter, PastDatesAndNegativesAreNothing) {
 }
 
 TEST(RetryAfter, GarbageIsNothing) {
-    for (char const* text : {"", " ", "soon", "1.5", "+3", "1 2", "0x10", "12s", "Sun, 31 Feb 2030 00:00:00 GMT", "Sun, 06 Nov 2030 24:00:00 GMT",
-                             "Sun, 06 Nov 2030 08:60:00 GMT", "Sun, 06 Foo 2030 08:49:37 GMT", "Sun, 06 Nov 2030 08:49:37 CET",
-                             "Sun, 06 Nov 20300 08:49:37 GMT", "Sun, 06 Nov 2030 08-49-37 GMT", "GMT", ", , , , , GMT",
-                             "Sun, -6 Nov 2030 08:49:37 GMT", "Sunday, 06-Nov-2094 08:49:37 GMT", "a b c d e f g h"}) {
+    for (char const* text : {"",
+                             " ",
+                             "soon",
+                             "1.5",
+                             "+3",
+                             "1 2",
+                             "0x10",
+                             "12s",
+                             "Sun, 31 Feb 2030 00:00:00 GMT",
+                             "Sun, 06 Nov 2030 24:00:00 GMT",
+                             "Sun, 06 Nov 2030 08:60:00 GMT",
+                             "Sun, 06 Foo 2030 08:49:37 GMT",
+                             "Sun, 06 Nov 2030 08:49:37 CET",
+                             "Sun, 06 Nov 20300 08:49:37 GMT",
+                             "Sun, 06 Nov 2030 08-49-37 GMT",
+                             "GMT",
+                             ", , , , , GMT",
+                             "Sun, -6 Nov 2030 08:49:37 GMT",
+                             "Sunday, 06-Nov-2094 08:49:37 GMT",
+                             "a b c d e f g h"}) {
         EXPECT_EQ(parse_retry_after(text, now_unix), std::nullopt) << text;
     }
 }

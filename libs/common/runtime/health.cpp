@@ -20,7 +20,8 @@ void health::report(std::string const& check, bool ok, std::string detail) {
     bool const changed = known.ok != ok || known.detail == unreported;
     known.ok = ok;
     known.detail = std::move(detail);
-    if (changed) log::write(ok ? log::level::info : log::level::warn, "health.changed", {{"check", check}, {"ok", ok}, {"detail", known.detail}});
+    if (changed)
+        log::write(ok ? log::level::info : log::level::warn, "health.changed", {{"check", check}, {"ok", ok}, {"detail", known.detail}});
 }
 
 void health::drain() { draining_ = true; }

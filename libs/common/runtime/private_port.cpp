@@ -53,7 +53,9 @@ task<http::response> answer_metrics(http::server_request const&) {
 }  // namespace
 
 std::vector<http::route> private_routes(health const& health, std::string const& service) {
-    metrics::get_gauge("calbridge_build_info", "Always 1; the labels say what runs.", {{"service", service}, {"version", CALBRIDGE_VERSION}}).set(1);
+    metrics::get_gauge("calbridge_build_info", "Always 1; the labels say what runs.",
+                       {{"service", service}, {"version", CALBRIDGE_VERSION}})
+        .set(1);
     auto const ready = [&health](http::server_request const& request) {
         return answer_ready(health, request.query == "verbose" || request.query.starts_with("verbose="));
     };

@@ -1,7 +1,7 @@
+#include "common/runtime/service.h"
 #include "common/observe/log.h"
 #include "common/observe/metrics.h"
 #include "common/runtime/private_port.h"
-#include "common/runtime/service.h"
 #include "common/runtime/supervisor.h"
 
 #include <boost/asio/co_spawn.hpp>
@@ -26,7 +26,8 @@ constexpr std::chrono::seconds leftovers_max{2};
 void print(std::FILE* to, std::string const& text) { std::fwrite(text.data(), 1, text.size(), to); }
 
 std::string usage(config::table const& settings) {
-    std::string out = fmt::format("usage: {} [--help | --version | --print-config]\n\nSettings are environment variables:\n", settings.service());
+    std::string out =
+        fmt::format("usage: {} [--help | --version | --print-config]\n\nSettings are environment variables:\n", settings.service());
     for (auto const& s : settings.settings()) {
         std::string const value = s.required ? "required" : s.fallback.empty() ? std::string("optional") : "default " + s.fallback;
         out += fmt::format("  {}  ({}, {}; {})\n      {}\n", s.name, s.type, value, s.bounds, s.meaning);

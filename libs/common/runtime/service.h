@@ -19,7 +19,11 @@ public:
     void report(std::string const& check, bool ok, std::string detail = {});
     void drain();  // readiness red for good
     bool ready() const;
-    struct line { std::string check; bool ok; std::string detail; };
+    struct line {
+        std::string check;
+        bool ok;
+        std::string detail;
+    };
     std::vector<line> lines() const;
 
 private:
@@ -52,9 +56,9 @@ struct parts {
     std::shared_ptr<void> keep_alive;  // owns what the components refer to
 };
 
-// Loads settings (exit code 1 and every fault named when wrong; `--print-config`, `--version`, `--help` answered), starts logging, runs until
-// SIGTERM/SIGINT or a component fails. Returns the exit code: 0 asked to stop, 1 bad settings, 2 unexpected failure.
-// On a signal: readiness red, drain hook (at most drain_time_max), components cancelled and joined; 1.5 * drain_time_max after the signal, or on a
+// Loads settings (exit code 1 and every fault named when wrong; `--print-config`, `--version`, `--help` answered), starts logging, runs
+// until SIGTERM/SIGINT or a component fails. Returns the exit code: 0 asked to stop, 1 bad settings, 2 unexpected failure. On a signal:
+// readiness red, drain hook (at most drain_time_max), components cancelled and joined; 1.5 * drain_time_max after the signal, or on a
 // second signal, the process ends with code 2. `also_known` are settings of neighbours that share this environment.
 int service_main(int argc, char** argv, config::table& settings, common_settings& common,
                  std::function<parts(asio::any_io_executor, health&)> make, std::vector<std::string> const& also_known = {});

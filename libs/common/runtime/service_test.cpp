@@ -42,7 +42,8 @@ public:
         std::vector<std::string> settings, words{CALBRIDGE_RUNTIME_SAMPLE};
         for (auto const& [name, value] : env) settings.push_back(name + "=" + value);
         words.insert(words.end(), options.begin(), options.end());
-        int const failed = ::posix_spawn(&pid_, CALBRIDGE_RUNTIME_SAMPLE, &actions, nullptr, pointers(words).data(), pointers(settings).data());
+        int const failed =
+            ::posix_spawn(&pid_, CALBRIDGE_RUNTIME_SAMPLE, &actions, nullptr, pointers(words).data(), pointers(settings).data());
         ::posix_spawn_file_actions_destroy(&actions);
         ::close(out[1]);
         ::close(err[1]);
@@ -157,15 +158,17 @@ TEST(ServiceMain, HelpListsEverySettingAndNeedsNone) {
     child c({}, {"--help"});
 
     EXPECT_EQ(c.wait(), 0);
-    EXPECT_THAT(c.output(), AllOf(HasSubstr("usage: sample "), HasSubstr("CALBRIDGE_LOG_LEVEL  (text, default info"), HasSubstr("CALBRIDGE_PRIVATE_PORT"),
-                                  HasSubstr("CALBRIDGE_PASSWORD  (secret, required"), HasSubstr("Or CALBRIDGE_PASSWORD_FILE")));
+    EXPECT_THAT(c.output(), AllOf(HasSubstr("usage: sample "), HasSubstr("CALBRIDGE_LOG_LEVEL  (text, default info"),
+                                  HasSubstr("CALBRIDGE_PRIVATE_PORT"), HasSubstr("CALBRIDGE_PASSWORD  (secret, required"),
+                                  HasSubstr("Or CALBRIDGE_PASSWORD_FILE")));
 }
 
 TEST(ServiceMain, VersionNamesServiceAndLibraries) {
     child c({}, {"--version"});
 
     EXPECT_EQ(c.wait(), 0);
-    EXPECT_TRUE(std::regex_search(c.output(), std::regex(R"(^sample \d+\.\d+\.\d+\ncompiler .+\nBoost 1\.\d+\.\d+\nOpenSSL 3)"))) << c.output();
+    EXPECT_TRUE(std::regex_search(c.output(), std::regex(R"(^sample \d+\.\d+\.\d+\ncompiler .+\nBoost 1\.\d+\.\d+\nOpenSSL 3)")))
+        << c.output();
 }
 
 TEST(ServiceMain, UnknownOptionsAreRefusedWithTheUsage) {
@@ -180,7 +183,8 @@ TEST(ServiceMain, PrintConfigMasksSecrets) {
     child c(sample(), {"--print-config"});
 
     EXPECT_EQ(c.wait(), 0);
-    EXPECT_THAT(c.output(), AllOf(HasSubstr("CALBRIDGE_PASSWORD=set\n"), HasSubstr("CALBRIDGE_DRAIN_TIME_MAX=5s\n"), Not(HasSubstr("hunter2"))));
+    EXPECT_THAT(c.output(),
+                AllOf(HasSubstr("CALBRIDGE_PASSWORD=set\n"), HasSubstr("CALBRIDGE_DRAIN_TIME_MAX=5s\n"), Not(HasSubstr("hunter2"))));
 }
 
 TEST(ServiceMain, PrintConfigSaysWhatIsWrongToo) {
@@ -192,13 +196,18 @@ TEST(ServiceMain, PrintConfigSaysWhatIsWrongToo) {
 }
 
 TEST(ServiceMain, WrongSettingsAreAllNamedAndTheCodeIsOne) {
-    child c({{"CALBRIDGE_LOG_LEVEL", "loud"}, {"CALBRIDGE_NUMBER", "99"}, {"CALBRIDGE_INSTANCE_ID", "a b"}, {"CALBRIDGE_PASWORD", "hunter2hunter2"}});
+    child c({{"CALBRIDGE_LOG_LEVEL", "loud"},
+             {"CALBRIDGE_NUMBER", "99"},
+             {"CALBRIDGE_INSTANCE_ID", "a b"},
+             {"CALBRIDGE_PASWORD", "hunter2hunter2"}});
 
     EXPECT_EQ(c.wait(), 1);
     for (std::string const& text : {c.errors(), c.last_line()}) {
-        EXPECT_THAT(text, AllOf(HasSubstr("CALBRIDGE_LOG_LEVEL: must be debug, info, warn or error"), HasSubstr("CALBRIDGE_NUMBER: must be a whole number"),
-                                HasSubstr("CALBRIDGE_INSTANCE_ID: must be printable"), HasSubstr("CALBRIDGE_PASSWORD: is required"),
-                                HasSubstr("CALBRIDGE_PASWORD: is not a setting; did you mean CALBRIDGE_PASSWORD?"), Not(HasSubstr("hunter2"))));
+        EXPECT_THAT(text,
+                    AllOf(HasSubstr("CALBRIDGE_LOG_LEVEL: must be debug, info, warn or error"),
+                          HasSubstr("CALBRIDGE_NUMBER: must be a whole number"), HasSubstr("CALBRIDGE_INSTANCE_ID: must be printable"),
+                          HasSubstr("CALBRIDGE_PASSWORD: is required"),
+                          HasSubstr("CALBRIDGE_PASWORD: is not a setting; did you mean CALBRIDGE_PASSWORD?"), Not(HasSubstr("hunter2"))));
     }
     EXPECT_THAT(c.last_line(), HasSubstr("\"event\":\"service.refused\""));
 }
@@ -211,8 +220,10 @@ TEST(ServiceMain, RunsUntilAskedToStop) {
         c.signal(signal);
 
         EXPECT_EQ(c.wait(), 0);
-        EXPECT_THAT(c.output(), AllOf(HasSubstr("\"event\":\"service.settings\""), HasSubstr("\"CALBRIDGE_PASSWORD\":\"set\""), HasSubstr("sample.draining"),
-                                      HasSubstr(signal == SIGINT ? "\"signal\":\"SIGINT\"" : "\"signal\":\"SIGTERM\""), Not(HasSubstr("hunter2"))));
+        EXPECT_THAT(
+            c.output(),
+            AllOf(HasSubstr("\"event\":\"service.settings\""), HasSubstr("\"CALBRIDGE_PASSWORD\":\"set\""), HasSubstr("sample.draining"),
+                  HasSubstr(signal == SIGINT ? "\"signal\":\"SIGINT\"" : "\"signal\":\"SIGTERM\""), Not(HasSubstr("hunter2"))));
         EXPECT_THAT(c.last_line(), HasSubstr("\"event\":\"service.stopped\""));
     }
 }
@@ -285,7 +296,8 @@ TEST(ServiceMain, AFailedComponentIsNamedInTheLastLine) {
 
     EXPECT_EQ(c.wait(), 2);
     EXPECT_THAT(c.last_line(), HasSubstr("\"level\":\"error\",\"service\":\"sample\""));
-    EXPECT_THAT(c.last_line(), HasSubstr("\"event\":\"service.failed\",\"component\":\"second\",\"reason\":\"the well is dry\",\"exit_code\":2}"));
+    EXPECT_THAT(c.last_line(),
+                HasSubstr("\"event\":\"service.failed\",\"component\":\"second\",\"reason\":\"the well is dry\",\"exit_code\":2}"));
 }
 
 TEST(ServiceMain, AComponentThatEndsUnaskedIsAFailure) {

@@ -42,8 +42,8 @@ task<result<void>> as_result(std::function<task<void>()> const& work) {
 }  // namespace
 
 supervisor::supervisor(asio::io_context& ioc, health& health, parts what, std::chrono::milliseconds drain_time_max)
-    : health_(health), parts_(std::move(what)), drain_time_max_(drain_time_max), components_(ioc.get_executor()), watch_(ioc.get_executor()),
-      signals_(ioc, SIGTERM, SIGINT), overdue_(ioc) {}
+    : health_(health), parts_(std::move(what)), drain_time_max_(drain_time_max), components_(ioc.get_executor()),
+      watch_(ioc.get_executor()), signals_(ioc, SIGTERM, SIGINT), overdue_(ioc) {}
 
 task<int> supervisor::run() {
     for (auto const& [name, start] : parts_.components) components_.spawn(name, guard(name, start));
@@ -111,8 +111,10 @@ void supervisor::begin_stop() {
     overdue_.expires_after(drain_time_max_ + drain_time_max_ / 2);
     overdue_.async_wait([this](boost::system::error_code const& ec) {
         if (ec) return;
-        log::error("service.failed", {{"component", fmt::format("{}", fmt::join(running_, ","))}, {"reason", "did not stop in time"},
-                                      {"first_failure", failed_component_}, {"exit_code", 2}});
+        log::error("service.failed", {{"component", fmt::format("{}", fmt::join(running_, ","))},
+                                      {"reason", "did not stop in time"},
+                                      {"first_failure", failed_component_},
+                                      {"exit_code", 2}});
         ::_exit(2);
     });
 }

@@ -19,7 +19,8 @@ task<void> steady(runtime::health& health, std::string mode) {
     if (mode == "sigpipe") ::raise(SIGPIPE);
     rlimit core{};
     ::getrlimit(RLIMIT_CORE, &core);
-    log::info("sample.ready", {{"dumpable", ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0)}, {"core_max", static_cast<std::uint64_t>(core.rlim_max)}});
+    log::info("sample.ready",
+              {{"dumpable", ::prctl(PR_GET_DUMPABLE, 0, 0, 0, 0)}, {"core_max", static_cast<std::uint64_t>(core.rlim_max)}});
     for (;;) co_await sleep_for(std::chrono::hours(1));
 }
 
@@ -57,7 +58,8 @@ int main(int argc, char** argv) {
         if (mode == "bad-start") throw std::runtime_error("no such broker");
         health.expect("database");
         runtime::parts parts;
-        parts.components.emplace_back("steady", [&health, &mode] { return mode == "never-ready" ? second("steady") : steady(health, mode); });
+        parts.components.emplace_back("steady",
+                                      [&health, &mode] { return mode == "never-ready" ? second("steady") : steady(health, mode); });
         parts.components.emplace_back("second", [&mode] { return second(mode); });
         parts.drain = [&mode] { return drain(mode); };
         return parts;

@@ -56,7 +56,8 @@ struct calendar_event {
 inline constexpr std::string_view stamp_property = "calbridgeLink";
 inline constexpr std::string_view operation_property = "calbridgeOp";
 
-// The event in canonical form; the footer is cut from the description behind its marker.
+// The event in canonical form; the footer is cut from the description behind its marker. The organizer, the calendar's own user on his own event, and rooms
+// are not guests. When attendees_omitted is set the guests are incomplete: do not take the missing ones for removed.
 // errc::malformed when it has no usable time (a cancelled item, or one odd event to set aside).
 result<fields> read_event(calendar_event const& event);
 

@@ -69,7 +69,9 @@ struct pull_view {
 enum class delete_choice { cancel_task, unlink, put_back };
 struct mirror_only {};                              // foreign, recurring or special: keep in the mirror
 struct acknowledge { std::string_view reason; };    // our own echo or nothing new: record etag, write nothing to the CRM
-struct merge_event { merge what; fields remote; };  // somebody edited: record, tell the CRM, maybe push the rest
+// Somebody edited: record (base := agreed_now()), tell the CRM what.pull, maybe push the rest. what.pull is empty when both sides made the
+// same edit (only the base moves) or when what.conflicts alone is news.
+struct merge_event { merge what; fields remote; };
 struct event_removed { bool conflict{}; };          // gone in Google; conflict when the task has unpushed edits
 struct set_aside { std::string reason; };           // one odd event: quarantine, the rest goes on
 using pull_step = std::variant<mirror_only, acknowledge, merge_event, event_removed, set_aside>;

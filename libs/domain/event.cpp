@@ -1,0 +1,28 @@
+#include "domain/event.h"
+
+#include "domain/footer.h"
+
+namespace calbridge::domain {
+
+result<fields> read_event(calendar_event const& event) {
+    if (!event.time) return fail(errc::malformed, "event " + event.id + ": no usable start and end");
+    auto described = split(event.description);
+    fields out{
+        .title = event.summary,
+        .description = std::move(described.text),
+        .footer = std::move(described.footer),
+        .location = event.location,
+        .time = *event.time,
+        .color_id = event.color_id,
+        .reminders = event.reminders,
+        .meet = event.conference_status != "failure" &&
+                (!event.hangout_link.empty() || !event.conference_id.empty() || event.conference_status == "pending"),
+    };
+    for (auto const& attendee : event.attendees) {
+        if (attendee.organizer || attendee.resource || (attendee.self && event.organizer_self)) continue;
+        out.guests.push_back({.email = attendee.email, .name = attendee.name, .optional = attendee.optional});
+    }
+    return normalise(std::move(out));
+}
+
+}  // namespace calbridge::domain

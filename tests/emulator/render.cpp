@@ -1,0 +1,93 @@
+// How an event looks to one reader.
+#include "common/base/encoding.h"
+#include "tests/emulator/event_rules.h"
+#include "tests/emulator/events.h"
+#include "tests/emulator/times.h"
+
+namespace calbridge::emulator {
+
+namespace {
+
+bj::object render_point(bj::object const& stored, instant at, bool all_day, std::string_view zone) {
+    if (all_day) return stored;
+    bj::object out{{"dateTime", format_in_zone(at, zone)}};
+    if (auto const* z = stored.if_contains("timeZone")) out["timeZone"] = *z;
+    return out;
+}
+
+void render_attendees(bj::object& out, bj::array const& all, calendar const& cal, event const& e, view const& v) {
+    bool const organises = organizer_of(e) == cal.id;
+    bool const hidden = !organises && !flag_at(e.body, "guestsCanSeeOtherGuests", true);
+    bool const cut = v.attendees_max > 0 && static_cast<std::int64_t>(all.size()) > v.attendees_max;
+    bj::array shown;
+    shown.reserve(all.size());
+    for (auto const& item : all) {
+        auto const& a = item.get_object();
+        bool const self = text_at(a, "email") == cal.id;
+        if ((cut || hidden) && !self) continue;
+        shown.push_back(item);
+        if (self) shown.back().get_object()["self"] = true;
+    }
+    if (!shown.empty()) out["attendees"] = std::move(shown);
+    if (cut || hidden) out["attendeesOmitted"] = true;
+}
+
+void mark_self(bj::object& out, std::string_view name, std::string_view calendar) {
+    auto* who = out.if_contains(name);
+    if (who != nullptr && text_at(who->get_object(), "email") == calendar) who->get_object()["self"] = true;
+}
+
+}  // namespace
+
+bj::object render(core const& c, calendar const& cal, event const& e, view const& v) {
+    bj::object out;
+    out.reserve(28);
+    out["kind"] = "calendar#event";
+    out["etag"] = etag_text(e.etag);
+    out["id"] = e.id;
+    if (e.cancelled && (e.bare || v.in_list)) {
+        // Only these are guaranteed; readers that count on more are wrong.
+        out["status"] = "cancelled";
+        for (auto const* name : {"recurringEventId", "originalStartTime"})
+            if (auto const* m = e.body.if_contains(name)) out[name] = *m;
+        return out;
+    }
+    std::string_view const zone = v.zone.empty() ? std::string_view(cal.time_zone) : std::string_view(v.zone);
+    auto const* start = object_at(e.body, "start");
+    auto const* end = object_at(e.body, "end");
+    auto const visibility = text_at(e.body, "visibility");
+    bool const is_private = visibility == "private" || visibility == "confidential";
+    if (v.access == role::free_busy_reader || (v.access == role::reader && is_private)) {
+        out["status"] = e.cancelled ? "cancelled" : "confirmed";
+        if (start != nullptr) out["start"] = render_point(*start, e.starts, e.all_day, zone);
+        if (end != nullptr) out["end"] = render_point(*end, e.ends, e.all_day, zone);
+        out["visibility"] = "private";
+        out["eventType"] = "default";
+        return out;
+    }
+    for (auto const& [key, value] : e.body) {
+        std::string_view const name(key.data(), key.size());
+        if (name == "start" || name == "end" || name == "attendees") continue;
+        if (name == "source") {
+            // Visible to the creator only.
+            auto const* creator = object_at(e.body, "creator");
+            if (creator == nullptr || text_at(*creator, "email") != v.user) continue;
+        }
+        out[key] = value;
+    }
+    out["status"] = e.cancelled ? std::string_view("cancelled") : text_at(e.body, "status", "confirmed");
+    out["htmlLink"] = c.options.base_url + "/event?eid=" + base64url(as_bytes(e.id + " " + cal.id));
+    out["created"] = format_utc(e.created);
+    out["updated"] = format_utc(e.updated);
+    if (start != nullptr) out["start"] = render_point(*start, e.starts, e.all_day, zone);
+    if (end != nullptr) out["end"] = render_point(*end, e.ends, e.all_day, zone);
+    mark_self(out, "organizer", cal.id);
+    mark_self(out, "creator", cal.id);
+    if (auto const* all = array_at(e.body, "attendees")) render_attendees(out, *all, cal, e, v);
+    auto const mine = e.reminders.find(v.user);
+    if (mine != e.reminders.end()) out["reminders"] = mine->second;
+    else out["reminders"] = bj::object{{"useDefault", true}};
+    return out;
+}
+
+}  // namespace calbridge::emulator

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -94,27 +95,34 @@ int fail_with(std::string_view component, std::string_view reason) {
     return failed;
 }
 
-// Everything spawned has been joined; whatever a component left behind gets a moment, then the process says so and ends, because
-// destroying frames after their objects is worse.
-void finish_leftovers(asio::io_context& ioc) {
-    ioc.run_for(leftovers_max);
-    if (ioc.stopped()) return;
-    fail_with("event loop", "a component left work behind after it ended");
-    std::_Exit(failed);
+// For states in which coroutines may still run: destroying their frames after the objects they refer to is worse than ending here.
+[[noreturn]] void end_now(std::string_view component, std::string_view reason) { std::_Exit(fail_with(component, reason)); }
+
+// Runs `step`; what it throws came out of a callback nobody owns.
+template <class Step>
+void on_loop(Step step) {
+    try {
+        step();
+    } catch (std::exception const& e) {
+        end_now("event loop", e.what());
+    }
 }
 
 int run(asio::io_context& ioc, health& state, parts all, std::chrono::milliseconds drain_time_max) {
     supervisor boss(ioc, state, std::move(all), drain_time_max);
     std::optional<int> code;
-    std::exception_ptr bug;
-    asio::co_spawn(ioc, boss.run(), [&](std::exception_ptr const& e, int ended_with) {
-        bug = e;
+    asio::co_spawn(ioc, boss.run(), [&code](std::exception_ptr const& bug, int ended_with) {
+        if (bug) std::rethrow_exception(bug);
         code = ended_with;
     });
-    while (!code && ioc.run_one() > 0) {}
-    finish_leftovers(ioc);
-    if (bug) std::rethrow_exception(bug);
-    if (!boss.failed_component().empty()) return fail_with(boss.failed_component(), boss.failure());
+    on_loop([&] {
+        while (!code && ioc.run_one() > 0) {}
+    });
+    if (!code) end_now("event loop", "nothing left to do, but components have not ended");
+    boss.let_go();
+    on_loop([&] { ioc.run_for(leftovers_max); });
+    if (!ioc.stopped()) end_now("event loop", "a component left work behind after it ended");
+    if (*code != stopped) return fail_with(boss.failed_component(), boss.failure());
     log::info("service.stopped", {{"exit_code", stopped}});
     return stopped;
 }

@@ -339,6 +339,32 @@ TEST(ServiceMain, AComponentThatIgnoresCancellationIsNamedAndLeftBehind) {
     EXPECT_THAT(c.last_line(), HasSubstr("\"component\":\"second\",\"reason\":\"did not stop in time\""));
 }
 
+TEST(ServiceMain, AnExceptionOutOfACallbackEndsTheProcessWithItsReason) {
+    child c(sample("handler-throws"));
+
+    EXPECT_EQ(c.wait(), 2);
+    EXPECT_THAT(c.last_line(), HasSubstr("\"component\":\"event loop\",\"reason\":\"a callback threw\""));
+}
+
+TEST(ServiceMain, WaitsOfObjectsThatAreKeptAliveEndWithThem) {
+    child c(sample("kept-wait"));
+    c.wait_for_line("sample.ready");
+
+    c.signal(SIGTERM);
+
+    EXPECT_EQ(c.wait(), 0);
+}
+
+TEST(ServiceMain, WorkLeftBehindIsReportedInsteadOfHanging) {
+    child c(sample("lost-wait"));
+    c.wait_for_line("sample.ready");
+
+    c.signal(SIGTERM);
+
+    EXPECT_EQ(c.wait(), 2);
+    EXPECT_THAT(c.last_line(), HasSubstr("a component left work behind after it ended"));
+}
+
 TEST(ServiceMain, AFailedStartIsNamed) {
     child c(sample("bad-start"));
 

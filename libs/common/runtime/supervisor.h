@@ -17,6 +17,8 @@ public:
 
     // Ends when every component has. 0: asked to stop; 2: a component failed, ended by itself, or draining failed.
     task<int> run();
+    // After run(): destroys the components' objects, so that waits they still hold are cancelled and the loop can end.
+    void let_go() { parts_ = {}; }
     // Empty, or the sentence for the last log line.
     std::string const& failed_component() const { return failed_component_; }
     std::string const& failure() const { return failure_; }

@@ -2,6 +2,8 @@
 #include "common/observe/log.h"
 #include "common/runtime/service.h"
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/this_coro.hpp>
 
 #include <csignal>
@@ -54,13 +56,18 @@ int main(int argc, char** argv) {
     common.declare(settings, 0);
     settings.text({"SAMPLE_MODE", "How to behave."}, mode, "steady").required_secret({"CALBRIDGE_PASSWORD", "A secret."}, password);
     settings.integer({"CALBRIDGE_NUMBER", "A number."}, unused, 5, 1, 10);
-    auto make = [&](asio::any_io_executor, runtime::health& health) {
+    auto make = [&](asio::any_io_executor executor, runtime::health& health) {
+        if (mode == "handler-throws") asio::post(executor, [] { throw std::runtime_error("a callback threw"); });
         if (mode == "bad-start") throw std::runtime_error("no such broker");
         health.expect("database");
         runtime::parts parts;
         parts.components.emplace_back("steady",
                                       [&health, &mode] { return mode == "never-ready" ? second("steady") : steady(health, mode); });
         parts.components.emplace_back("second", [&mode] { return second(mode); });
+        auto const waiting = std::make_shared<asio::steady_timer>(executor, std::chrono::hours(1));
+        if (mode == "kept-wait" || mode == "lost-wait") waiting->async_wait([](boost::system::error_code const&) {});
+        if (mode == "lost-wait") new std::shared_ptr<asio::steady_timer>(waiting);  // nobody will ever cancel it
+        parts.keep_alive = waiting;
         parts.drain = [&mode] { return drain(mode); };
         return parts;
     };

@@ -1,6 +1,7 @@
 #include "wire/topics.h"
 
 #include "common/base/encoding.h"
+#include "wire/task_codec.h"
 
 #include "calbridge/alerts/v1/alerts.pb.h"
 #include "calbridge/calendar/v1/calendar.pb.h"
@@ -72,9 +73,10 @@ std::string failed_path(std::string_view message) {
     return path;
 }
 
-result<void> parse_into(google::protobuf::Message& message, std::string_view value, encoding as, std::string_view topic) {
+result<void> parse_into(google::protobuf::Message& message, std::string_view value, encoding as, std::string_view topic,
+                        std::size_t bytes_max = value_bytes_max) {
     silence_protobuf();
-    if (value.size() > value_bytes_max) return fail(errc::too_large, std::string(topic) + ": value is over 1 MiB");
+    if (value.size() > bytes_max) return fail(errc::too_large, std::string(topic) + ": value is over " + std::to_string(bytes_max >> 20) + " MiB");
     if (as == encoding::protobuf) {
         if (!message.ParseFromArray(value.data(), static_cast<int>(value.size())))
             return fail(errc::malformed, std::string(topic) + ": not a protobuf value of this topic");
@@ -146,9 +148,11 @@ result<encoding> encoding_of(std::string_view content_type, std::string_view val
 
 std::string record_key(tenant_id const& tenant, user_id const& user) { return tenant.str() + "/" + user.str(); }
 
-result<domain::task_changed> decode_task_changed(std::string_view value, encoding as) {
+result<domain::task_changed> decode_task_changed(std::string_view value, encoding as) { return decode_task(value, as, value_bytes_max); }
+
+result<domain::task_changed> decode_task(std::string_view value, encoding as, std::size_t bytes_max) {
     tasks::TaskChanged message;
-    if (auto const parsed = parse_into(message, value, as, topic_task_changed); !parsed) return parsed.error();
+    if (auto const parsed = parse_into(message, value, as, topic_task_changed, bytes_max); !parsed) return parsed.error();
 
     checker check{topic_task_changed, {}};
     check.id(message.tenant_id(), "tenantId", account_id_bytes_max);

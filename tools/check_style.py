@@ -76,6 +76,22 @@ def invoked_capturing_coroutines(code):
             yield match.start()
 
 
+def awaits_with_temporaries(code):
+    """Offsets of `co_await f({x})`, `co_await f(t{x})`, `co_await f([x] ...)`: older compilers destroy such a temporary twice."""
+    for match in re.finditer(r"\bco_await\b", code):
+        depth = 0
+        for offset in range(match.end(), len(code)):
+            sign = code[offset]
+            if sign in "([":
+                depth += 1
+            elif sign in ")]":
+                depth -= 1
+            elif sign == "{" and depth > 0 and not re.match(r"\{\s*\}", code[offset:offset + 80]):
+                yield match.start()
+            if depth < 0 or sign in ";{":
+                break
+
+
 def check_cpp(path, source):
     code = cpp_text.code_only(source)
     for what, pattern, allowed in FORBIDDEN:
@@ -85,6 +101,9 @@ def check_cpp(path, source):
             yield cpp_text.line_of(code, match.start()), what
     for offset in invoked_capturing_coroutines(code):
         yield cpp_text.line_of(code, offset), "a capturing coroutine lambda called on the spot loses its captures: use a named function with parameters"
+    if not cpp_text.is_test(path):
+        for offset in awaits_with_temporaries(code):
+            yield cpp_text.line_of(code, offset), "name what you pass to co_await: no braced list or lambda in the same expression"
     if path.endswith(".h") and not re.search(r"^#pragma once", code, re.MULTILINE):
         yield 1, "a header starts with #pragma once"
     if path.startswith(SPEAKS_SQL) and not cpp_text.is_test(path):

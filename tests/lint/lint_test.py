@@ -121,6 +121,14 @@ class Style(Tree):
                      "auto body = [&]() -> task<void> { co_return; };\nrun(body());", "int a[3] = {1, 2, 3}; f(a[x](1));", 'log("[x]() -> task<void> { co_return; }()");'):
             self.accepted(text + "\n")
 
+    def test_temporaries_in_an_awaiting_expression(self):
+        for text in ("co_await save({.title = t});", "auto a = co_await save(patch{t});", "co_await run(ex, [] { return 1; });", "if (co_await f(g({1, 2}))) {}"):
+            self.refused(text + "\n", "name what you pass to co_await")
+        for text in ("co_await save(std::move(patch));", "co_await take({}, rows{ });", "if (co_await ready()) { f({1}); }", "for (auto& x : co_await list(a)) {\n f({x});\n}",
+                     "co_return co_await f(a);", "while (auto m = co_await q.pop()) {}"):
+            self.accepted(text + "\n")
+        self.accepted("co_await save({.title = t});\n", "libs/domain/a_test.cpp")
+
     def test_unfinished_work(self):
         for word in ("TO" + "DO", "FIX" + "ME", "XX" + "X", "HA" + "CK"):
             self.refused("// %s: later\n" % word, "unfinished work")

@@ -101,9 +101,10 @@ _gateway_url() { printf 'http://127.0.0.1:%s\n' "${port_of[oauth-gateway]}"; }
 
 # What a process is told. A service refuses a CALBRIDGE_ name it does not know, so each gets its own and no other.
 _settings() { # PROCESS
-  case $1 in
-    google-emulator) return 0 ;;
-  esac
+  if [[ $1 == google-emulator ]]; then
+    _client_settings
+    return 0
+  fi
   _put CALBRIDGE_INSTANCE_ID "$1-0"
   _put CALBRIDGE_PRIVATE_PORT "${port_of[$1.private]}"
   _put CALBRIDGE_KAFKA_BROKERS "127.0.0.1:$(<"$stack_dir/kafka/port")"
@@ -151,7 +152,8 @@ _arguments() { # PROCESS: one a line
   case $1 in
     google-emulator)
       printf '%s\n' --port "${port_of[google-emulator]}" --discovery "$discovery_dir" \
-        --push-map "https://hooks.calbridge.test=http://127.0.0.1:${port_of[webhook-ingest]}"
+        --push-map "https://hooks.calbridge.test=http://127.0.0.1:${port_of[webhook-ingest]}" \
+        --user anna@example.com --user bob@example.com
       ;;
   esac
 }

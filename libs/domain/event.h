@@ -46,9 +46,9 @@ struct calendar_event {
     std::string organizer_email;
     bool organizer_self{true};
     std::optional<instant> updated;
-    std::string stamp;         // extendedProperties.private.calbridgeLink
-    std::string operation;     // extendedProperties.private.calbridgeOp
-    std::string raw;           // the item's JSON, for the mirror
+    std::string stamp;      // extendedProperties.private.calbridgeLink
+    std::string operation;  // extendedProperties.private.calbridgeOp
+    std::string raw;        // the item's JSON, for the mirror
     bool is_cancelled() const { return status == "cancelled"; }
     bool is_recurring() const { return !recurrence.empty() || !recurring_event_id.empty(); }
 };
@@ -56,8 +56,8 @@ struct calendar_event {
 inline constexpr std::string_view stamp_property = "calbridgeLink";
 inline constexpr std::string_view operation_property = "calbridgeOp";
 
-// The event in canonical form; the footer is cut from the description behind its marker. The organizer, the calendar's own user on his own event, and rooms
-// are not guests. When attendees_omitted is set the guests are incomplete: do not take the missing ones for removed.
+// The event in canonical form; the footer is cut from the description behind its marker. The organizer, the calendar's own user on his own
+// event, and rooms are not guests. When attendees_omitted is set the guests are incomplete: do not take the missing ones for removed.
 // errc::malformed when it has no usable time (a cancelled item, or one odd event to set aside).
 result<fields> read_event(calendar_event const& event);
 

@@ -10,8 +10,8 @@
 namespace calbridge::domain {
 namespace {
 
-constexpr std::size_t reminders_max = 5;        // Google refuses more
-constexpr int reminder_minutes_max = 40320;     // four weeks
+constexpr std::size_t reminders_max = 5;     // Google refuses more
+constexpr int reminder_minutes_max = 40320;  // four weeks
 
 time_range normalise(time_range t) {
     if (t.all_day) return {.all_day = true, .first_day = t.first_day, .end_day = std::max(t.end_day, t.first_day + std::chrono::days(1))};
@@ -39,7 +39,9 @@ std::vector<guest> normalise(std::vector<guest> guests) {
     }
     std::erase_if(guests, [](guest const& g) { return g.email.empty(); });
     // Of two entries for one address the one that must come wins, then the one with a name.
-    std::ranges::sort(guests, {}, [](guest const& g) { return std::tuple(std::cref(g.email).get(), g.optional, g.name.empty(), std::cref(g.name).get()); });
+    std::ranges::sort(guests, {}, [](guest const& g) {
+        return std::tuple(std::cref(g.email).get(), g.optional, g.name.empty(), std::cref(g.name).get());
+    });
     auto const repeats = std::ranges::unique(guests, {}, &guest::email);
     guests.erase(repeats.begin(), repeats.end());
     return guests;
@@ -52,7 +54,8 @@ bool is_event_color(std::string_view id) {
 
 std::string words(time_range const& t) {
     auto const said = speak(t);
-    return said.all_day ? said.start + " to " + said.end + " (all day, end not included)" : said.start + " to " + said.end + " " + said.time_zone;
+    return said.all_day ? said.start + " to " + said.end + " (all day, end not included)"
+                        : said.start + " to " + said.end + " " + said.time_zone;
 }
 
 std::string words(reminder_list const& r) {

@@ -52,7 +52,7 @@ struct fields {
     std::string footer;       // ours, rendered behind the marker
     std::string location;
     time_range time;
-    std::string color_id;     // "1".."11"; empty: the calendar's own colour
+    std::string color_id;  // "1".."11"; empty: the calendar's own colour
     reminder_list reminders;
     std::vector<guest> guests;  // sorted by email, no repeats
     bool meet{false};
@@ -62,15 +62,21 @@ struct fields {
 enum class field : std::uint8_t { title, description, footer, location, time, color, reminders, guests, meet };
 inline constexpr std::size_t field_count = 9;
 inline constexpr field all_fields[field_count] = {field::title, field::description, field::footer, field::location, field::time,
-                                                  field::color, field::reminders, field::guests, field::meet};
-std::string_view name(field f);                       // "title", "description", …
+                                                  field::color, field::reminders,   field::guests, field::meet};
+std::string_view name(field f);  // "title", "description", …
 std::optional<field> field_named(std::string_view n);
 
 class field_set {
 public:
     bool has(field f) const { return bits_.test(static_cast<std::size_t>(f)); }
-    field_set& add(field f) { bits_.set(static_cast<std::size_t>(f)); return *this; }
-    field_set& remove(field f) { bits_.reset(static_cast<std::size_t>(f)); return *this; }
+    field_set& add(field f) {
+        bits_.set(static_cast<std::size_t>(f));
+        return *this;
+    }
+    field_set& remove(field f) {
+        bits_.reset(static_cast<std::size_t>(f));
+        return *this;
+    }
     bool empty() const { return bits_.none(); }
     std::size_t size() const { return bits_.count(); }
     std::vector<std::string> names() const;

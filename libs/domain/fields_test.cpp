@@ -69,8 +69,10 @@ TEST(Normalise, EachFieldHasOneSpelling) {
     raw.footer = "f \n";
     raw.location = " Bern \r\n Mitte<br> ";
     raw.color_id = "12";
-    raw.reminders = {.use_default = false, .overrides = {{"popup", 10}, {"email", 5}, {"popup", 10}, {"sms", 1}, {"popup", -1}, {"popup", 40321}}};
-    raw.guests = {{" KIM@Example.com ", " Kim ", true}, {"lee@example.com", "", false}, {"kim@example.com", "", false}, {"  ", "nobody", false}};
+    raw.reminders = {.use_default = false,
+                     .overrides = {{"popup", 10}, {"email", 5}, {"popup", 10}, {"sms", 1}, {"popup", -1}, {"popup", 40321}}};
+    raw.guests = {
+        {" KIM@Example.com ", " Kim ", true}, {"lee@example.com", "", false}, {"kim@example.com", "", false}, {"  ", "nobody", false}};
     raw.time.start = instant{day(2026, 11, 25)} + std::chrono::microseconds(1'500'000);
     raw.time.end = raw.time.start - std::chrono::hours(1);
 
@@ -108,7 +110,8 @@ TEST(Normalise, AtMostFiveRemindersAndNoneBesideTheDefault) {
 
 TEST(Normalise, AWholeDayLastsAtLeastOneAndHasNoClock) {
     fields raw;
-    raw.time = {.all_day = true, .first_day = day(2026, 1, 1), .end_day = day(2025, 1, 1), .start = instant{day(2026, 1, 1)}, .zone = "UTC"};
+    raw.time = {
+        .all_day = true, .first_day = day(2026, 1, 1), .end_day = day(2025, 1, 1), .start = instant{day(2026, 1, 1)}, .zone = "UTC"};
     auto const t = normalise(raw).time;
     EXPECT_TRUE(t.all_day);
     EXPECT_EQ(t.end_day, day(2026, 1, 2));
@@ -128,8 +131,10 @@ TEST(Normalise, IsIdempotentForArbitraryInput) {
         raw.color_id = std::to_string(random.below(14));
         raw.time = random.range();
         raw.reminders.use_default = random.below(3) == 0;
-        for (int n = random.below(8); n > 0; --n) raw.reminders.overrides.push_back({random.below(2) ? "popup" : "email", random.below(50'000) - 100});
-        for (int n = random.below(6); n > 0; --n) raw.guests.push_back({random.pick({"A@x.y", "a@x.y ", "b@x.y", "", "C@X.Y"}), random.text(1), random.below(2) == 0});
+        for (int n = random.below(8); n > 0; --n)
+            raw.reminders.overrides.push_back({random.below(2) ? "popup" : "email", random.below(50'000) - 100});
+        for (int n = random.below(6); n > 0; --n)
+            raw.guests.push_back({random.pick({"A@x.y", "a@x.y ", "b@x.y", "", "C@X.Y"}), random.text(1), random.below(2) == 0});
 
         auto const once = normalise(raw);
         auto const twice = normalise(once);
@@ -154,7 +159,9 @@ TEST(Normalise, NestedWrappersDoNotCostQuadraticTime) {
 
 TEST(Describe, SaysWhatAPersonWouldCompare) {
     auto f = sample(0);
-    f.time = {.start = instant{day(2026, 11, 25)} + std::chrono::hours(9), .end = instant{day(2026, 11, 25)} + std::chrono::hours(10), .zone = "Europe/Zurich"};
+    f.time = {.start = instant{day(2026, 11, 25)} + std::chrono::hours(9),
+              .end = instant{day(2026, 11, 25)} + std::chrono::hours(10),
+              .zone = "Europe/Zurich"};
     EXPECT_EQ(describe(field::time, f), "2026-11-25T10:00:00 to 2026-11-25T11:00:00 Europe/Zurich");
     f.time = {.all_day = true, .first_day = day(2026, 11, 25), .end_day = day(2026, 11, 26)};
     EXPECT_EQ(describe(field::time, f), "2026-11-25 to 2026-11-26 (all day, end not included)");

@@ -101,7 +101,10 @@ void append_code_point(std::string& out, std::uint32_t code) {
 
 // Appends what the entity `name` (between '&' and ';') stands for; false when it is none an editor writes.
 bool append_entity(std::string& out, std::string_view name) {
-    struct { std::string_view name; char c; } constexpr named[] = {{"amp", '&'}, {"lt", '<'}, {"gt", '>'}, {"quot", '"'}, {"apos", '\''}, {"nbsp", ' '}};
+    struct {
+        std::string_view name;
+        char c;
+    } constexpr named[] = {{"amp", '&'}, {"lt", '<'}, {"gt", '>'}, {"quot", '"'}, {"apos", '\''}, {"nbsp", ' '}};
     for (auto const& one : named) {
         if (one.name == name) return out.push_back(one.c), true;
     }

@@ -95,7 +95,8 @@ TEST(Footer, SurvivesGooglesEditor) {
     std::string const footer = "Type: call\nContact: \"Kim\" & 'Lee' <kim>\nManaged by calbridge";
     for (int i = 0; i < 20'000; ++i) {
         std::string text;
-        for (int n = random.below(8); n > 0; --n) text += random.pick({"word", " ", "\n", "R&D", "a < b", "it's", "\"q\"", "👋", "é", "\n\n", "-", "────"});
+        for (int n = random.below(8); n > 0; --n)
+            text += random.pick({"word", " ", "\n", "R&D", "a < b", "it's", "\"q\"", "👋", "é", "\n\n", "-", "────"});
         text = canonical_text(text);
 
         auto const back = split(through_editor(join_description(text, footer), random));
@@ -140,12 +141,13 @@ TEST(Footer, TextWithoutMarkerIsAllText) {
 }
 
 TEST(Footer, EntitiesAreOneLevelAndOnlyTheEditors) {
-    EXPECT_EQ(split("R&amp;D").text, "R&amp;D");            // as a program wrote it
-    EXPECT_EQ(split("R&amp;D<br>x").text, "R&D\nx");        // as an editor wrote it
+    EXPECT_EQ(split("R&amp;D").text, "R&amp;D");      // as a program wrote it
+    EXPECT_EQ(split("R&amp;D<br>x").text, "R&D\nx");  // as an editor wrote it
     EXPECT_EQ(split("&amp;lt;<br>x").text, "&lt;\nx");
     EXPECT_EQ(split("&#128075;&#x1F44B;&#233;&#8364;&#65;<br>x").text, "👋👋é€A\nx");
     EXPECT_EQ(split("&apos;<br>x").text, "'\nx");
-    for (std::string const odd : {"&#0;", "&#xD800;", "&#x110000;", "&#;", "&#x;", "&#12x;", "&unknown;", "&;", "&", "&amp", "&#99999999999;"})
+    for (std::string const odd :
+         {"&#0;", "&#xD800;", "&#x110000;", "&#;", "&#x;", "&#12x;", "&unknown;", "&;", "&", "&amp", "&#99999999999;"})
         EXPECT_EQ(split("x<br>" + odd).text, "x\n" + odd) << odd;
 }
 
@@ -155,7 +157,9 @@ calendar_event event_at_ten() {
     calendar_event e;
     e.id = "e1";
     e.status = "confirmed";
-    e.time = time_range{.start = instant{testing_world::day(2026, 11, 25)}, .end = instant{testing_world::day(2026, 11, 25)} + std::chrono::hours(1), .zone = "UTC"};
+    e.time = time_range{.start = instant{testing_world::day(2026, 11, 25)},
+                        .end = instant{testing_world::day(2026, 11, 25)} + std::chrono::hours(1),
+                        .zone = "UTC"};
     return e;
 }
 
@@ -204,8 +208,11 @@ TEST(ReadEvent, OrganizerOwnerAndRoomsAreNoGuests) {
 }
 
 TEST(ReadEvent, AMeetingIsThereWhenLinkedKnownOrBeingMade) {
-    struct { std::string link, id, status; bool meet; } const cases[]{
-        {"", "", "", false}, {"https://x", "", "", true}, {"", "abc", "success", true}, {"", "", "pending", true}, {"", "", "failure", false}, {"", "abc", "failure", false}};
+    struct {
+        std::string link, id, status;
+        bool meet;
+    } const cases[]{{"", "", "", false},       {"https://x", "", "", true}, {"", "abc", "success", true},
+                    {"", "", "pending", true}, {"", "", "failure", false},  {"", "abc", "failure", false}};
     for (auto const& c : cases) {
         auto e = event_at_ten();
         e.hangout_link = c.link;

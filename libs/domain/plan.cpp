@@ -30,7 +30,8 @@ std::vector<guest> merge_guests(std::vector<guest> const& base, std::vector<gues
         auto const* const there = find(remote, one.email);
         if (before && (!here || !there)) continue;
         if (here && there) {
-            one.optional = before ? (here->optional != before->optional ? here->optional : there->optional) : here->optional && there->optional;
+            one.optional =
+                before ? (here->optional != before->optional ? here->optional : there->optional) : here->optional && there->optional;
             one.name = here->name.empty() ? there->name : here->name;
         }
         out.push_back(std::move(one));
@@ -166,7 +167,8 @@ std::optional<sync_mode> mode_named(std::string_view n) {
     return {};
 }
 
-merge plan(fields const& base, fields const& local, fields const& remote, conflict_policy policy, sync_mode mode, std::optional<side> newer) {
+merge plan(fields const& base, fields const& local, fields const& remote, conflict_policy policy, sync_mode mode,
+           std::optional<side> newer) {
     planner p{base, local, remote, policy, mode, newer, merge{.merged = local, .new_base = base}};
     if (mode != sync_mode::busy_only) {
         for (auto const f : all_fields) {

@@ -11,7 +11,8 @@ namespace {
 
 using testing_world::sample;
 
-constexpr conflict_policy policies[]{conflict_policy::ask, conflict_policy::crm_wins, conflict_policy::google_wins, conflict_policy::last_write_wins};
+constexpr conflict_policy policies[]{conflict_policy::ask, conflict_policy::crm_wins, conflict_policy::google_wins,
+                                     conflict_policy::last_write_wins};
 constexpr sync_mode modes[]{sync_mode::two_way, sync_mode::crm_to_google, sync_mode::google_to_crm, sync_mode::busy_only};
 constexpr std::optional<side> newers[]{std::nullopt, side::crm, side::google};
 
@@ -19,7 +20,9 @@ constexpr std::optional<side> newers[]{std::nullopt, side::crm, side::google};
 enum class shape { equal, local, remote, both_same, both_differ };
 constexpr shape shapes[]{shape::equal, shape::local, shape::remote, shape::both_same, shape::both_differ};
 
-struct versions { fields base, local, remote; };
+struct versions {
+    fields base, local, remote;
+};
 
 versions make(field f, shape s) {
     versions v{sample(0), sample(0), sample(0)};
@@ -54,7 +57,8 @@ TEST(Plan, TruthTableOfEveryPlainField) {
                         auto const v = make(f, s);
                         auto const m = plan(v.base, v.local, v.remote, policy, mode, newer);
                         auto const want = expected(s, policy, mode, newer);
-                        SCOPED_TRACE(std::string(name(f)) + " shape " + std::to_string(static_cast<int>(s)) + " " + std::string(name(policy)) + " " + std::string(name(mode)));
+                        SCOPED_TRACE(std::string(name(f)) + " shape " + std::to_string(static_cast<int>(s)) + " " +
+                                     std::string(name(policy)) + " " + std::string(name(mode)));
 
                         bool const pushed = want == outcome::push || want == outcome::settled_crm;
                         bool const pulled = want == outcome::pull || want == outcome::settled_google;
@@ -67,7 +71,8 @@ TEST(Plan, TruthTableOfEveryPlainField) {
                             EXPECT_EQ(m.conflicts[0].base, describe(f, v.base));
                             EXPECT_EQ(m.conflicts[0].crm, describe(f, v.local));
                             EXPECT_EQ(m.conflicts[0].google, describe(f, v.remote));
-                            EXPECT_EQ(m.conflicts[0].winner, want == outcome::open ? std::nullopt : std::optional(pushed ? side::crm : side::google));
+                            EXPECT_EQ(m.conflicts[0].winner,
+                                      want == outcome::open ? std::nullopt : std::optional(pushed ? side::crm : side::google));
                         }
                         EXPECT_TRUE(same(f, m.merged, pulled ? v.remote : v.local));
                         bool const agreed_already = s == shape::both_same && mode != sync_mode::busy_only;
@@ -89,7 +94,8 @@ TEST(Plan, TruthTableOfEveryPushOnlyField) {
                         auto v = make(f, s);
                         if (f == field::meet && s == shape::remote) v.remote.meet = !v.base.meet;
                         auto const m = plan(v.base, v.local, v.remote, policy, mode, newer);
-                        SCOPED_TRACE(std::string(name(f)) + " shape " + std::to_string(static_cast<int>(s)) + " " + std::string(name(mode)));
+                        SCOPED_TRACE(std::string(name(f)) + " shape " + std::to_string(static_cast<int>(s)) + " " +
+                                     std::string(name(mode)));
 
                         bool const writes = mode == sync_mode::two_way || mode == sync_mode::crm_to_google;
                         bool const pushed = writes && (s == shape::local || s == shape::both_differ);
@@ -137,7 +143,9 @@ TEST(Plan, TheReasonNamesWhatHappens) {
     changed.title = "x";
     auto other = base;
     other.title = "y";
-    auto const reason = [&](fields const& local, fields const& remote, conflict_policy p, sync_mode m) { return plan(base, local, remote, p, m).reason; };
+    auto const reason = [&](fields const& local, fields const& remote, conflict_policy p, sync_mode m) {
+        return plan(base, local, remote, p, m).reason;
+    };
     EXPECT_EQ(reason(base, base, conflict_policy::ask, sync_mode::two_way), "equal");
     EXPECT_EQ(reason(changed, base, conflict_policy::ask, sync_mode::two_way), "push");
     EXPECT_EQ(reason(base, changed, conflict_policy::ask, sync_mode::two_way), "pull");
@@ -160,29 +168,32 @@ TEST(Plan, NamesLeadBack) {
 
 std::vector<guest> people(std::string const& letters) {
     std::vector<guest> out;
-    for (char const c : letters) out.push_back({std::string(1, static_cast<char>(std::tolower(c))) + "@x.y", "", c >= 'A' && c <= 'Z'});  // capital: optional
+    for (char const c : letters)
+        out.push_back({std::string(1, static_cast<char>(std::tolower(c))) + "@x.y", "", c >= 'A' && c <= 'Z'});  // capital: optional
     return out;
 }
 
-struct guest_case { std::string base, local, remote, together; };
+struct guest_case {
+    std::string base, local, remote, together;
+};
 
 TEST(PlanGuests, MergeAsSets) {
     guest_case const cases[]{
         {"", "", "", ""},
-        {"", "a", "", "a"},        // added by the CRM
-        {"", "", "a", "a"},        // added in Google stays
-        {"", "a", "b", "ab"},      // both added
+        {"", "a", "", "a"},    // added by the CRM
+        {"", "", "a", "a"},    // added in Google stays
+        {"", "a", "b", "ab"},  // both added
         {"", "a", "a", "a"},
-        {"a", "", "a", ""},        // removed by the CRM
-        {"a", "a", "", ""},        // removed in Google
+        {"a", "", "a", ""},  // removed by the CRM
+        {"a", "a", "", ""},  // removed in Google
         {"a", "", "", ""},
         {"ab", "ac", "bd", "cd"},  // each removed one and added one
         {"abc", "abc", "abcd", "abcd"},
-        {"a", "A", "a", "A"},      // the CRM makes him optional
+        {"a", "A", "a", "A"},  // the CRM makes him optional
         {"a", "a", "A", "A"},
         {"A", "a", "A", "a"},
         {"a", "A", "A", "A"},
-        {"", "A", "a", "a"},       // one side wants him to come
+        {"", "A", "a", "a"},  // one side wants him to come
         {"", "a", "A", "a"},
         {"", "A", "A", "A"},
     };
@@ -294,7 +305,8 @@ TEST(PlanProperties, IsQuietAfterItsOwnResultWasApplied) {
         ASSERT_EQ(again.new_base, m.new_base);
         // Only what was left open is still in dispute, and nothing new.
         std::vector<field> open_before, open_after;
-        for (auto const& c : m.conflicts) if (!c.winner) open_before.push_back(c.which);
+        for (auto const& c : m.conflicts)
+            if (!c.winner) open_before.push_back(c.which);
         for (auto const& c : again.conflicts) open_after.push_back(c.which);
         ASSERT_EQ(open_before, open_after);
     }
@@ -325,7 +337,9 @@ TEST(PlanProperties, APullStoredBeforeThePushChangesNothingElse) {
 TEST(PlanProperties, SwappingTheSidesSwapsTheResult) {
     testing_world::dice random(12);
     auto const mirrored = [](conflict_policy p) {
-        return p == conflict_policy::crm_wins ? conflict_policy::google_wins : p == conflict_policy::google_wins ? conflict_policy::crm_wins : p;
+        return p == conflict_policy::crm_wins      ? conflict_policy::google_wins
+               : p == conflict_policy::google_wins ? conflict_policy::crm_wins
+                                                   : p;
     };
     auto const other = [](side s) { return s == side::crm ? side::google : side::crm; };
     for (int i = 0; i < 40'000; ++i) {
@@ -337,7 +351,8 @@ TEST(PlanProperties, SwappingTheSidesSwapsTheResult) {
         auto const newer = newers[random.below(3)];
 
         auto const a = plan(v.base, v.local, v.remote, policy, sync_mode::two_way, newer);
-        auto const b = plan(v.base, v.remote, v.local, mirrored(policy), sync_mode::two_way, newer ? std::optional(other(*newer)) : std::nullopt);
+        auto const b =
+            plan(v.base, v.remote, v.local, mirrored(policy), sync_mode::two_way, newer ? std::optional(other(*newer)) : std::nullopt);
 
         ASSERT_EQ(a.push, b.pull);
         ASSERT_EQ(a.pull, b.push);

@@ -136,9 +136,7 @@ TEST(NextPush, APatchCarriesWhatGoogleChangedMeanwhile) {
     EXPECT_EQ(patch->what.pull, field_set().add(field::time));
 }
 
-TEST(NextPush, NothingNewMeansNoCall) {
-    EXPECT_EQ(reason_of(next_push(live_view())), "equal");
-}
+TEST(NextPush, NothingNewMeansNoCall) { EXPECT_EQ(reason_of(next_push(live_view())), "equal"); }
 
 TEST(NextPush, AnOpenConflictIsHandedBackWithoutACall) {
     auto v = live_view();
@@ -216,7 +214,9 @@ std::string_view acknowledged(item const& i) {
     return a ? a->reason : "not acknowledged";
 }
 template <class Step>
-bool is(item const& i) { return std::holds_alternative<Step>(next_pull(i.view, i.event)); }
+bool is(item const& i) {
+    return std::holds_alternative<Step>(next_pull(i.view, i.event));
+}
 
 TEST(NextPull, ForeignEventsAreOnlyMirrored) {
     auto i = linked_item();

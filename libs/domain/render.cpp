@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t title_chars_max = 1024;
 constexpr std::size_t location_chars_max = 1024;
 constexpr std::size_t description_chars_max = 8000;  // with the footer
-constexpr std::size_t attendees_max = 200;  // beyond this Google no longer passes answers on
+constexpr std::size_t attendees_max = 200;           // beyond this Google no longer passes answers on
 constexpr std::size_t reminders_max = 5;
 constexpr std::int64_t reminder_minutes_max = 40320;
 
@@ -66,7 +66,9 @@ std::string render_footer(task_changed const& task) {
     return out;
 }
 
-struct rgb { int red, green, blue; };
+struct rgb {
+    int red, green, blue;
+};
 
 std::optional<rgb> read_hex(std::string_view text) {
     if (text.size() != 7 || text.front() != '#') return {};
@@ -82,8 +84,16 @@ std::optional<rgb> read_hex(std::string_view text) {
 }
 
 // colors.get's event palette, ids 1 to 11.
-constexpr std::array<rgb, 11> event_palette{{{0xa4, 0xbd, 0xfc}, {0x7a, 0xe7, 0xbf}, {0xdb, 0xad, 0xff}, {0xff, 0x88, 0x7c}, {0xfb, 0xd7, 0x5b},
-                                             {0xff, 0xb8, 0x78}, {0x46, 0xd6, 0xdb}, {0xe1, 0xe1, 0xe1}, {0x54, 0x84, 0xed}, {0x51, 0xb7, 0x49},
+constexpr std::array<rgb, 11> event_palette{{{0xa4, 0xbd, 0xfc},
+                                             {0x7a, 0xe7, 0xbf},
+                                             {0xdb, 0xad, 0xff},
+                                             {0xff, 0x88, 0x7c},
+                                             {0xfb, 0xd7, 0x5b},
+                                             {0xff, 0xb8, 0x78},
+                                             {0x46, 0xd6, 0xdb},
+                                             {0xe1, 0xe1, 0xe1},
+                                             {0x54, 0x84, 0xed},
+                                             {0x51, 0xb7, 0x49},
                                              {0xdc, 0x21, 0x27}}};
 
 // A user's own colour for a type, even a broken one, is preferred to the default: broken means the calendar's colour.
@@ -96,20 +106,25 @@ std::string color_by_type(std::string_view type, render_settings const& settings
 // Only what certainly is no address: Google decides about the rest.
 bool could_be_email(std::string_view email) {
     auto const at = email.find('@');
-    if (email.size() > 254 || at == 0 || at == std::string_view::npos || at + 1 == email.size() || email.find('@', at + 1) != std::string_view::npos) return false;
-    return std::ranges::none_of(email, [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7F || c == ',' || c == ';' || c == '<' || c == '>'; });
+    if (email.size() > 254 || at == 0 || at == std::string_view::npos || at + 1 == email.size() ||
+        email.find('@', at + 1) != std::string_view::npos)
+        return false;
+    return std::ranges::none_of(
+        email, [](char c) { return static_cast<unsigned char>(c) <= ' ' || c == 0x7F || c == ',' || c == ';' || c == '<' || c == '>'; });
 }
 
 std::variant<std::vector<guest>, refusal> render_guests(task_changed const& task, std::string_view owner_email) {
     if (task.attendees.size() > attendees_max)
-        return refusal{"too_many_attendees", fmt::format("The task has {} attendees; a calendar event takes at most {}. Remove some, or invite a group address.",
-                                                         task.attendees.size(), attendees_max)};
+        return refusal{"too_many_attendees",
+                       fmt::format("The task has {} attendees; a calendar event takes at most {}. Remove some, or invite a group address.",
+                                   task.attendees.size(), attendees_max)};
     auto const owner = lower_ascii(trim(owner_email));
     std::vector<guest> out;
     for (std::size_t i = 0; i < task.attendees.size(); ++i) {
         auto const& from = task.attendees[i];
         auto email = lower_ascii(trim(from.email));
-        if (!could_be_email(email)) return refusal{"bad_attendee", fmt::format("Attendee number {} has no valid e-mail address. Correct or remove it.", i + 1)};
+        if (!could_be_email(email))
+            return refusal{"bad_attendee", fmt::format("Attendee number {} has no valid e-mail address. Correct or remove it.", i + 1)};
         if (email != owner) out.push_back({.email = std::move(email), .name = from.name, .optional = from.optional});
     }
     return out;
@@ -118,12 +133,15 @@ std::variant<std::vector<guest>, refusal> render_guests(task_changed const& task
 std::variant<reminder_list, refusal> render_reminders(task_changed const& task) {
     if (!task.reminders) return reminder_list{};
     if (task.reminders->size() > reminders_max)
-        return refusal{"too_many_reminders", fmt::format("The task has {} reminders; a calendar event takes at most {}. Remove some.", task.reminders->size(), reminders_max)};
+        return refusal{"too_many_reminders", fmt::format("The task has {} reminders; a calendar event takes at most {}. Remove some.",
+                                                         task.reminders->size(), reminders_max)};
     reminder_list out{.use_default = false};
     for (auto const& from : *task.reminders) {
         auto method = lower_ascii(trim(from.method));
         if ((method != "popup" && method != "email") || from.minutes < 0 || from.minutes > reminder_minutes_max)
-            return refusal{"bad_reminder", "A reminder is \"popup\" or \"email\", 0 to 40320 minutes (four weeks) before the start. Correct the task's reminders."};
+            return refusal{
+                "bad_reminder",
+                "A reminder is \"popup\" or \"email\", 0 to 40320 minutes (four weeks) before the start. Correct the task's reminders."};
         out.overrides.push_back({.method = std::move(method), .minutes = static_cast<int>(from.minutes)});
     }
     return out;
@@ -132,21 +150,24 @@ std::variant<reminder_list, refusal> render_reminders(task_changed const& task) 
 std::optional<refusal> too_long(std::string_view what, std::string_view text, std::size_t chars_max) {
     auto const size = characters(text);
     if (size <= chars_max) return {};
-    return refusal{"too_long", fmt::format("The {} has {} characters; a calendar event takes at most {}. Shorten it.", what, size, chars_max)};
+    return refusal{"too_long",
+                   fmt::format("The {} has {} characters; a calendar event takes at most {}. Shorten it.", what, size, chars_max)};
 }
 
 }  // namespace
 
 std::variant<fields, refusal> render(task_changed const& task, render_settings const& settings) {
     if (!task.recurrence.empty())
-        return refusal{"recurrence_not_supported", "Recurring tasks cannot be put in the calendar yet. Remove the recurrence, or make one task for each date."};
+        return refusal{"recurrence_not_supported",
+                       "Recurring tasks cannot be put in the calendar yet. Remove the recurrence, or make one task for each date."};
     auto time = understand_time(task.start, task.end, task.time_zone, settings.calendar_zone, settings.default_duration);
     if (auto const* const why = std::get_if<refusal>(&time)) return *why;
     auto guests = render_guests(task, settings.owner_email);
     if (auto const* const why = std::get_if<refusal>(&guests)) return *why;
     auto reminders = render_reminders(task);
     if (auto const* const why = std::get_if<refusal>(&reminders)) return *why;
-    if (!task.color.empty() && !read_hex(task.color)) return refusal{"bad_color", "The colour is not written like \"#1a73e8\". Correct it, or leave it out."};
+    if (!task.color.empty() && !read_hex(task.color))
+        return refusal{"bad_color", "The colour is not written like \"#1a73e8\". Correct it, or leave it out."};
 
     auto out = normalise(fields{
         .title = render_title(title_pattern(task, settings), task),

@@ -22,8 +22,8 @@ struct render_settings {
 
 // Why a task cannot become an event: a stable code and one sentence that says what to do.
 struct refusal {
-    // missing_start, bad_start, bad_end, end_before_start, unknown_zone, no_such_local_time, too_many_attendees, bad_attendee, too_many_reminders,
-    // bad_reminder, too_long, bad_color, recurrence_not_supported.
+    // missing_start, bad_start, bad_end, end_before_start, unknown_zone, no_such_local_time, too_many_attendees, bad_attendee,
+    // too_many_reminders, bad_reminder, too_long, bad_color, recurrence_not_supported.
     std::string code;
     std::string explanation;
 };
@@ -47,11 +47,14 @@ std::map<std::string, std::string, std::less<>> const& default_type_colors();
 
 // Start and end in the forms of task_changed, from a range: wall time in the range's zone (UTC when it has none, or after 2037, where the
 // zone files end), with an offset where the clock shows that time twice and this is the second. understand_time(speak(r)) == r.
-struct spoken_time { std::string start, end, time_zone; bool all_day; };
+struct spoken_time {
+    std::string start, end, time_zone;
+    bool all_day;
+};
 spoken_time speak(time_range const& range);
-// The way back; `zone` is used when `start` carries no offset and `time_zone` is empty. A wall time the clock skips is refused; of one it shows
-// twice the start takes the first, the end the first after the start. Years 1970 to 2199.
+// The way back; `zone` is used when `start` carries no offset and `time_zone` is empty. A wall time the clock skips is refused; of one it
+// shows twice the start takes the first, the end the first after the start. Years 1970 to 2199.
 std::variant<time_range, refusal> understand_time(std::string_view start, std::string_view end, std::string_view time_zone,
-                                                   std::string_view zone, std::chrono::minutes default_duration);
+                                                  std::string_view zone, std::chrono::minutes default_duration);
 
 }  // namespace calbridge::domain

@@ -58,7 +58,8 @@ TEST(Render, ATaskBecomesAnEvent) {
     t.contact = "Kim";
     t.deal = "D-9";
     t.video_link = "https://zoom.us/j/1";
-    t.attendees = {{.email = "Lee@example.com", .name = "Lee", .optional = true}, {.email = "kim@example.com", .name = "", .optional = false}};
+    t.attendees = {{.email = "Lee@example.com", .name = "Lee", .optional = true},
+                   {.email = "kim@example.com", .name = "", .optional = false}};
     t.reminders = std::vector<task_reminder>{{.method = "popup", .minutes = 30}, {.method = "Email", .minutes = 10}};
     t.google_meet = true;
 
@@ -67,7 +68,8 @@ TEST(Render, ATaskBecomesAnEvent) {
     EXPECT_EQ(f.title, "Appointment");
     EXPECT_EQ(f.description, "Bring the plan.\nAll of it.");
     EXPECT_EQ(f.footer,
-              "Video: https://zoom.us/j/1\nNotes:\nAsk for Lee.\nThird floor.\nType: meeting\nPriority: high\nStatus: open\nCustomer: Bosch\nContact: Kim\nDeal: "
+              "Video: https://zoom.us/j/1\nNotes:\nAsk for Lee.\nThird floor.\nType: meeting\nPriority: high\nStatus: open\nCustomer: "
+              "Bosch\nContact: Kim\nDeal: "
               "D-9\nManaged by calbridge");
     EXPECT_EQ(f.location, "Bern");
     EXPECT_EQ(f.time.zone, "Europe/Zurich");
@@ -129,8 +131,8 @@ TEST(Render, GuestsAreCheckedAndTheOwnerIsNone) {
     t.attendees = {{.email = " Anna@Example.com "}, {.email = "kim@example.com"}};
     EXPECT_EQ(rendered(t).guests.size(), 2u);
     EXPECT_EQ(rendered(t, {.owner_email = "anna@EXAMPLE.com"}).guests, (std::vector<guest>{{"kim@example.com", "", false}}));
-    for (std::string const bad : {"", "kim", "@example.com", "kim@", "kim@a@b", "kim lee@example.com", "kim\n@example.com", "<kim@example.com>", "a@b,c@d", "a@b;c@d", "kim@example.com>",
-                                  "kim@exam\x7Fple.com"}) {
+    for (std::string const bad : {"", "kim", "@example.com", "kim@", "kim@a@b", "kim lee@example.com", "kim\n@example.com",
+                                  "<kim@example.com>", "a@b,c@d", "a@b;c@d", "kim@example.com>", "kim@exam\x7Fple.com"}) {
         t.attendees = {{.email = bad}};
         EXPECT_EQ(refused(t), "bad_attendee") << bad;
     }
@@ -155,7 +157,8 @@ TEST(Render, RemindersAreChecked) {
     EXPECT_EQ(rendered(t).reminders.overrides.size(), 5u);
     t.reminders->push_back({.method = "popup", .minutes = 6});
     EXPECT_EQ(refused(t), "too_many_reminders");
-    for (auto const& bad : std::vector<task_reminder>{{"sms", 1}, {"", 1}, {"popup", -1}, {"email", 40321}, {"popup", std::int64_t{1} << 40}}) {
+    for (auto const& bad :
+         std::vector<task_reminder>{{"sms", 1}, {"", 1}, {"popup", -1}, {"email", 40321}, {"popup", std::int64_t{1} << 40}}) {
         t.reminders = {bad};
         EXPECT_EQ(refused(t), "bad_reminder");
     }
@@ -232,7 +235,9 @@ TEST(Title, PlaceholdersBracesAndGaps) {
     full.priority = "high";
     full.status = "open";
     full.title = "T";
-    struct { std::string pattern, with_all, with_only_title; } const cases[]{
+    struct {
+        std::string pattern, with_all, with_only_title;
+    } const cases[]{
         {"{title}", "T", "T"},
         {"{title} {customer} {type} {contact} {deal} {priority} {status}", "T Bosch meeting Kim D-9 high open", "T"},
         {"Appointment — {customer}", "Appointment — Bosch", "Appointment"},
@@ -277,7 +282,8 @@ TEST(Title, ValuesAreOneLineAndNeverTakenForTemplates) {
 // --- colour ----------------------------------------------------------------------------------------------------------------------
 
 // colors.get's event palette as published.
-constexpr unsigned palette[11]{0xa4bdfc, 0x7ae7bf, 0xdbadff, 0xff887c, 0xfbd75b, 0xffb878, 0x46d6db, 0xe1e1e1, 0x5484ed, 0x51b749, 0xdc2127};
+constexpr unsigned palette[11]{0xa4bdfc, 0x7ae7bf, 0xdbadff, 0xff887c, 0xfbd75b, 0xffb878,
+                               0x46d6db, 0xe1e1e1, 0x5484ed, 0x51b749, 0xdc2127};
 
 std::string hex_of(unsigned rgb) {
     char text[8];
@@ -295,7 +301,8 @@ TEST(Colour, NoOtherIsNearerAnywhereOnAGrid) {
         for (int g = 0; g < 256; g += 15)
             for (int b = 0; b < 256; b += 15) {
                 auto const distance = [&](unsigned rgb) {
-                    return std::hypot(r - static_cast<int>(rgb >> 16), g - static_cast<int>(rgb >> 8 & 255), b - static_cast<int>(rgb & 255));
+                    return std::hypot(r - static_cast<int>(rgb >> 16), g - static_cast<int>(rgb >> 8 & 255),
+                                      b - static_cast<int>(rgb & 255));
                 };
                 auto const id = nearest_color_id(hex_of(static_cast<unsigned>(r << 16 | g << 8 | b)));
                 auto const chosen = distance(palette[std::stoi(id) - 1]);
@@ -304,7 +311,8 @@ TEST(Colour, NoOtherIsNearerAnywhereOnAGrid) {
 }
 
 TEST(Colour, WhatIsNoHexHasNone) {
-    for (std::string const bad : {"", "#", "red", "#12345", "#1234567", "123456#", "#12345g", "#12 456", "0x123456"}) EXPECT_EQ(nearest_color_id(bad), "") << bad;
+    for (std::string const bad : {"", "#", "red", "#12345", "#1234567", "123456#", "#12345g", "#12 456", "0x123456"})
+        EXPECT_EQ(nearest_color_id(bad), "") << bad;
 }
 
 TEST(Colour, ComesFromTheTaskThenTheUsersTypesThenTheDefaults) {

@@ -21,8 +21,8 @@ std::string framed(std::initializer_list<std::string_view> parts) {
 std::string plain_hex(uuid const& id) { return hex(id.bytes); }
 
 std::string mac_of(secret const& key, stamp_place const& place, link_id link) {
-    auto const message =
-        framed({"calbridge.stamp.1", place.tenant.str(), plain_hex(place.connection.value), place.google_calendar_id, place.event_id, plain_hex(link.value)});
+    auto const message = framed({"calbridge.stamp.1", place.tenant.str(), plain_hex(place.connection.value), place.google_calendar_id,
+                                 place.event_id, plain_hex(link.value)});
     auto const full = crypto::hmac_sha256(key, message);
     return base64url(std::span(full).first(mac_bytes));
 }
@@ -31,7 +31,12 @@ std::string mac_of(secret const& key, stamp_place const& place, link_id link) {
 
 std::string make_stamp(crypto::key_ring const& ring, stamp_place const& place, link_id link) {
     std::string out(version);
-    out.append(".").append(ring.primary_id()).append(".").append(plain_hex(link.value)).append(".").append(mac_of(ring.primary(), place, link));
+    out.append(".")
+        .append(ring.primary_id())
+        .append(".")
+        .append(plain_hex(link.value))
+        .append(".")
+        .append(mac_of(ring.primary(), place, link));
     return out;
 }
 

@@ -90,10 +90,11 @@ TEST(EventId, IsDeterministicAndInGooglesAlphabet) {
 }
 
 TEST(EventId, EachInputCounts) {
-    std::set<std::string> const ids{
-        event_id_for(tenant_id("acme"), connection_id{uuid{{9}}}, link, 1), event_id_for(tenant_id("acme"), connection_id{uuid{{9}}}, link, 2),
-        event_id_for(tenant_id("acm"), connection_id{uuid{{9}}}, link, 1), event_id_for(tenant_id("acme"), connection_id{uuid{{8}}}, link, 1),
-        event_id_for(tenant_id("acme"), connection_id{uuid{{9}}}, link_id{uuid{{9}}}, 1)};
+    std::set<std::string> const ids{event_id_for(tenant_id("acme"), connection_id{uuid{{9}}}, link, 1),
+                                    event_id_for(tenant_id("acme"), connection_id{uuid{{9}}}, link, 2),
+                                    event_id_for(tenant_id("acm"), connection_id{uuid{{9}}}, link, 1),
+                                    event_id_for(tenant_id("acme"), connection_id{uuid{{8}}}, link, 1),
+                                    event_id_for(tenant_id("acme"), connection_id{uuid{{9}}}, link_id{uuid{{9}}}, 1)};
     EXPECT_EQ(ids.size(), 5u);
 }
 

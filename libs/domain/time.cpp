@@ -49,7 +49,8 @@ struct reader {
 };
 
 bool is_date(int year, int month, int day, sys_days& out) {
-    std::chrono::year_month_day const ymd{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)), std::chrono::day(static_cast<unsigned>(day))};
+    std::chrono::year_month_day const ymd{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
+                                          std::chrono::day(static_cast<unsigned>(day))};
     if (!ymd.ok()) return false;
     out = ymd;
     return true;
@@ -117,7 +118,8 @@ std::string printable_zone(std::string_view zone) {
 std::string clock_text(date::local_seconds at) {
     auto const day = date::floor<date::days>(at);
     auto const of_day = at - day;
-    return fmt::format("{:02}:{:02}", std::chrono::duration_cast<hours>(of_day).count(), std::chrono::duration_cast<minutes>(of_day).count() % 60);
+    return fmt::format("{:02}:{:02}", std::chrono::duration_cast<hours>(of_day).count(),
+                       std::chrono::duration_cast<minutes>(of_day).count() % 60);
 }
 
 refusal no_such_time(std::string_view spelled_text, std::string_view zone, date::local_info const& info) {
@@ -129,8 +131,8 @@ refusal no_such_time(std::string_view spelled_text, std::string_view zone, date:
 }
 
 // The instant of a wall time; of a doubled hour the first that is after `later_than`.
-std::variant<instant, refusal> at_wall_time(spelled const& what, std::string_view spelled_text, std::string_view zone_name, date::time_zone const& zone,
-                                            std::optional<instant> later_than) {
+std::variant<instant, refusal> at_wall_time(spelled const& what, std::string_view spelled_text, std::string_view zone_name,
+                                            date::time_zone const& zone, std::optional<instant> later_than) {
     auto const local_count = what.day.time_since_epoch() + what.time_of_day;
     if (is_utc(zone_name)) return instant{local_count};
     date::local_seconds const local{local_count};
@@ -143,7 +145,8 @@ std::variant<instant, refusal> at_wall_time(spelled const& what, std::string_vie
 
 std::string date_text(sys_days day) {
     std::chrono::year_month_day const ymd{day};
-    return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(ymd.year()), static_cast<unsigned>(ymd.month()), static_cast<unsigned>(ymd.day()));
+    return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(ymd.year()), static_cast<unsigned>(ymd.month()),
+                       static_cast<unsigned>(ymd.day()));
 }
 
 std::string wall_text(std::chrono::sys_seconds wall) {
@@ -155,7 +158,8 @@ std::string wall_text(std::chrono::sys_seconds wall) {
 std::string offset_text(seconds offset) {
     char const sign = offset < seconds(0) ? '-' : '+';
     auto const size = offset < seconds(0) ? -offset : offset;
-    return fmt::format("{}{:02}:{:02}", sign, std::chrono::duration_cast<hours>(size).count(), std::chrono::duration_cast<minutes>(size).count() % 60);
+    return fmt::format("{}{:02}:{:02}", sign, std::chrono::duration_cast<hours>(size).count(),
+                       std::chrono::duration_cast<minutes>(size).count() % 60);
 }
 
 std::string speak_at(instant at, date::time_zone const* zone) {
@@ -175,7 +179,8 @@ refusal bad(std::string_view which, std::string_view example) {
 constexpr std::string_view example = "2026-11-25T10:00:00, or 2026-11-25 for a whole day";
 
 refusal out_of_years(std::string_view which) {
-    return {fmt::format("bad_{}", which), fmt::format("The {} is outside the years {} to {}. Correct the year.", which, year_min, year_max)};
+    return {fmt::format("bad_{}", which),
+            fmt::format("The {} is outside the years {} to {}. Correct the year.", which, year_min, year_max)};
 }
 
 bool in_years(spelled const& s) { return year_of(s.day) >= year_min && year_of(s.day) <= year_max; }
@@ -189,8 +194,8 @@ std::variant<time_range, refusal> understand_days(spelled const& first, std::opt
 
 }  // namespace
 
-std::variant<time_range, refusal> understand_time(std::string_view start, std::string_view end, std::string_view time_zone, std::string_view zone,
-                                                  std::chrono::minutes default_duration) {
+std::variant<time_range, refusal> understand_time(std::string_view start, std::string_view end, std::string_view time_zone,
+                                                  std::string_view zone, std::chrono::minutes default_duration) {
     if (start.empty()) return refusal{"missing_start", "The task has no start. Give it a date or a time to put it in the calendar."};
     auto const first = read(start);
     if (!first) return bad("start", example);
@@ -208,11 +213,15 @@ std::variant<time_range, refusal> understand_time(std::string_view start, std::s
     auto const* const found = find_zone(zone_name);
     bool const zone_needed = !first->offset || (last && !last->offset);
     if (!found && (zone_needed || !time_zone.empty()))
-        return refusal{"unknown_zone", fmt::format("There is no time zone {}. Use an IANA name like \"Europe/Zurich\".", printable_zone(zone_name))};
+        return refusal{"unknown_zone",
+                       fmt::format("There is no time zone {}. Use an IANA name like \"Europe/Zurich\".", printable_zone(zone_name))};
     auto const too_far = [&](spelled const& s) { return !s.offset && !is_utc(zone_name) && year_of(s.day) > zone_year_max; };
     if (too_far(*first) || (last && too_far(*last)))
-        return refusal{too_far(*first) ? "bad_start" : "bad_end",
-                       fmt::format("Nobody knows the clock changes after {} yet. Write the time with its offset from UTC, like 2040-06-01T10:00:00+02:00.", zone_year_max)};
+        return refusal{
+            too_far(*first) ? "bad_start" : "bad_end",
+            fmt::format(
+                "Nobody knows the clock changes after {} yet. Write the time with its offset from UTC, like 2040-06-01T10:00:00+02:00.",
+                zone_year_max)};
 
     auto const place = [&](spelled const& s, std::string_view text, std::optional<instant> later_than) -> std::variant<instant, refusal> {
         if (s.offset) return instant{s.day.time_since_epoch() + s.time_of_day - *s.offset};
@@ -233,10 +242,14 @@ std::variant<time_range, refusal> understand_time(std::string_view start, std::s
 
 spoken_time speak(time_range const& range) {
     if (range.all_day) return {.start = date_text(range.first_day), .end = date_text(range.end_day), .time_zone = {}, .all_day = true};
-    bool const within = year_of(std::chrono::floor<days>(range.start)) >= year_min && year_of(std::chrono::floor<days>(range.end + days(1))) <= zone_year_max;
+    bool const within = year_of(std::chrono::floor<days>(range.start)) >= year_min &&
+                        year_of(std::chrono::floor<days>(range.end + days(1))) <= zone_year_max;
     auto const* const zone = within && !range.zone.empty() && !is_utc(range.zone) ? find_zone(range.zone) : nullptr;
     bool const keeps_name = zone || is_utc(range.zone);
-    return {.start = speak_at(range.start, zone), .end = speak_at(range.end, zone), .time_zone = keeps_name ? range.zone : "UTC", .all_day = false};
+    return {.start = speak_at(range.start, zone),
+            .end = speak_at(range.end, zone),
+            .time_zone = keeps_name ? range.zone : "UTC",
+            .all_day = false};
 }
 
 }  // namespace calbridge::domain

@@ -51,7 +51,8 @@ std::vector<piece> take_apart(std::string_view pattern, task_changed const& task
     return out;
 }
 
-constexpr std::array<std::string_view, 12> separators{"-", "\xE2\x80\x93", "\xE2\x80\x94", "|", ":", "/", ",", ";", ">", "\xC2\xB7", "\xE2\x80\xA2", "#"};
+constexpr std::array<std::string_view, 12> separators{"-", "\xE2\x80\x93", "\xE2\x80\x94", "|", ":", "/", ",", ";",
+                                                      ">", "\xC2\xB7",     "\xE2\x80\xA2", "#"};
 
 void drop_blanks_after(std::string& text) {
     while (text.ends_with(' ')) text.pop_back();
@@ -114,7 +115,8 @@ void close_gap(std::vector<piece>& pieces, std::size_t empty) {
     }
     if (!cut_separators_at_end(before)) drop_blanks_after(before);
     // Words that stood on both sides of the gap stay apart.
-    if (!after.empty() && after.front() != ' ' && after.front() != ')' && after.front() != ']' && after.front() != ',' && after.front() != '.')
+    if (!after.empty() && after.front() != ' ' && after.front() != ')' && after.front() != ']' && after.front() != ',' &&
+        after.front() != '.')
         after.insert(0, " ");
 }
 

@@ -29,27 +29,27 @@ struct task_changed {
     task_id task;
     std::int64_t version{};  // monotonic per task; an older or equal one is dropped
     bool deleted{false};
-    std::string type;        // "meeting", "call", …: free text, selects colour and title template
+    std::string type;  // "meeting", "call", …: free text, selects colour and title template
     std::string title;
     std::string customer;
     std::string description;
     std::string notes;
     std::string location;
     std::string priority;
-    std::string status;      // "open", "completed", "cancelled"; anything else counts as open and shows in the footer
+    std::string status;  // "open", "completed", "cancelled"; anything else counts as open and shows in the footer
     std::string contact;
     std::string deal;
     std::string video_link;
-    std::string start;       // "2026-11-25T10:00:00" (wall time in time_zone), with offset, or "2026-11-25" for all-day
-    std::string end;         // exclusive; empty: the connection's default duration, or one day
-    std::string time_zone;   // IANA; empty: the calendar's zone
+    std::string start;      // "2026-11-25T10:00:00" (wall time in time_zone), with offset, or "2026-11-25" for all-day
+    std::string end;        // exclusive; empty: the connection's default duration, or one day
+    std::string time_zone;  // IANA; empty: the calendar's zone
     std::vector<task_attendee> attendees;
     std::optional<std::vector<task_reminder>> reminders;  // absent: the calendar's default reminders
     bool google_meet{false};
-    std::string color;       // "#rrggbb"; empty: by type
-    std::string calendar;    // Google calendar id; empty: the connection's default calendar
+    std::string color;     // "#rrggbb"; empty: by type
+    std::string calendar;  // Google calendar id; empty: the connection's default calendar
     bool sync_to_calendar{true};
-    std::string send_updates;  // "", "none", "all", "externalOnly"
+    std::string send_updates;           // "", "none", "all", "externalOnly"
     std::int64_t applied_update_seq{};  // highest task-updates sequence the CRM had applied when it made this snapshot; 0: not said
     std::vector<std::string> recurrence;
 };
@@ -63,10 +63,10 @@ struct calendar_changed {
     connection_id connection;
     calendar_id calendar;
     cause why{cause::push};
-    std::optional<channel_id> channel;      // push only
-    std::int64_t message_number{};          // push only
+    std::optional<channel_id> channel;  // push only
+    std::int64_t message_number{};      // push only
     std::optional<instant> received_at;
-    std::string resource_state;             // push only: sync, exists, not_exists
+    std::string resource_state;  // push only: sync, exists, not_exists
 };
 
 enum class update_kind { synced, changed, cancelled, conflict, imported, failed, occurrence_changed };
@@ -94,7 +94,10 @@ struct task_update {
     std::string title, description, location;
     std::string start, end, time_zone;  // as in task_changed
     bool all_day{false};
-    struct guest { std::string email, name, response; bool optional{false}; };
+    struct guest {
+        std::string email, name, response;
+        bool optional{false};
+    };
     std::vector<guest> attendees;
     std::vector<field_versions> conflicts;
     std::string reason;       // stable code, e.g. "end_before_start"
@@ -104,8 +107,8 @@ struct task_update {
 
 struct sync_alert {
     tenant_id tenant;
-    std::string kind;      // "connection_revoked", "renewals_failing", "connection_paused", "brake_pulled"
-    std::string subject;   // id of the connection or calendar
+    std::string kind;     // "connection_revoked", "renewals_failing", "connection_paused", "brake_pulled"
+    std::string subject;  // id of the connection or calendar
     std::string explanation;
     bool resolved{false};
     instant at{};

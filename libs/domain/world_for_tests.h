@@ -35,11 +35,62 @@ public:
     std::string pick(std::vector<std::string> const& from) { return from[static_cast<std::size_t>(below(static_cast<int>(from.size())))]; }
 
     std::string text(int pieces_max) {
-        static std::vector<std::string> const pieces{
-            "word", "R&D", "a < b > c", " ", "  ", "\t", "\n", "\r\n", "\r", "\n\n", "<br>", "<BR/>", "<br />", "<br  ", "&nbsp;", "&amp;", "&lt;", "&amp;nbsp;",
-            "&lt;br&gt;", "<html-blob>", "</html-blob>", "<html-", "blob>", "<b>", "</b>", "<p>", "</p>", "<i>x</i>", "\xC2\xA0", "\xF0\x9F\x91\x8B", "é", "日本", "\xFF", "\xC2",
-            "\x01", "\x7F", std::string(1, '\0'), "-", "--", "----", "———", "────", "──── calbridge: please write above this line ────",
-            "\\", "\\\\", "calbridge", "Managed by calbridge", ";", "&", "<", ">", "/", "'", "\"", "{", "}"};
+        static std::vector<std::string> const pieces{"word",
+                                                     "R&D",
+                                                     "a < b > c",
+                                                     " ",
+                                                     "  ",
+                                                     "\t",
+                                                     "\n",
+                                                     "\r\n",
+                                                     "\r",
+                                                     "\n\n",
+                                                     "<br>",
+                                                     "<BR/>",
+                                                     "<br />",
+                                                     "<br  ",
+                                                     "&nbsp;",
+                                                     "&amp;",
+                                                     "&lt;",
+                                                     "&amp;nbsp;",
+                                                     "&lt;br&gt;",
+                                                     "<html-blob>",
+                                                     "</html-blob>",
+                                                     "<html-",
+                                                     "blob>",
+                                                     "<b>",
+                                                     "</b>",
+                                                     "<p>",
+                                                     "</p>",
+                                                     "<i>x</i>",
+                                                     "\xC2\xA0",
+                                                     "\xF0\x9F\x91\x8B",
+                                                     "é",
+                                                     "日本",
+                                                     "\xFF",
+                                                     "\xC2",
+                                                     "\x01",
+                                                     "\x7F",
+                                                     std::string(1, '\0'),
+                                                     "-",
+                                                     "--",
+                                                     "----",
+                                                     "———",
+                                                     "────",
+                                                     "──── calbridge: please write above this line ────",
+                                                     "\\",
+                                                     "\\\\",
+                                                     "calbridge",
+                                                     "Managed by calbridge",
+                                                     ";",
+                                                     "&",
+                                                     "<",
+                                                     ">",
+                                                     "/",
+                                                     "'",
+                                                     "\"",
+                                                     "{",
+                                                     "}"};
         std::string out;
         for (int n = below(pieces_max + 1); n > 0; --n) out += pick(pieces);
         return out;
@@ -51,7 +102,9 @@ public:
             return {.all_day = true, .first_day = first, .end_day = first + std::chrono::days(below(5) - 1), .zone = below(2) ? "UTC" : ""};
         }
         instant const start = instant{day(2026, 1, 1)} + std::chrono::microseconds(static_cast<std::int64_t>(engine_()) * 1000);
-        return {.start = start, .end = start + std::chrono::microseconds(static_cast<std::int64_t>(engine_()) - (1 << 30)), .zone = below(2) ? "Europe/Zurich" : ""};
+        return {.start = start,
+                .end = start + std::chrono::microseconds(static_cast<std::int64_t>(engine_()) - (1 << 30)),
+                .zone = below(2) ? "Europe/Zurich" : ""};
     }
 
     std::mt19937& engine() { return engine_; }

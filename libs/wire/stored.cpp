@@ -42,13 +42,17 @@ int bounded_int(std::int64_t value) {
 }
 
 domain::time_range load_time(json::object const& from) {
-    auto const days = [&](std::string_view name) { return std::chrono::sys_days{std::chrono::days(bounded_int(json::integer_or(from, name)))}; };
+    auto const days = [&](std::string_view name) {
+        return std::chrono::sys_days{std::chrono::days(bounded_int(json::integer_or(from, name)))};
+    };
     auto const at = [&](std::string_view name) { return instant{std::chrono::microseconds(json::integer_or(from, name))}; };
     if (from.contains("firstDay")) return {.all_day = true, .first_day = days("firstDay"), .end_day = days("endDay")};
     return {.start = at("start"), .end = at("end"), .zone = read_text(from, "zone")};
 }
 
-result<json::value> parse(std::string_view document, std::string_view what) { return json::parse(document, what, {.bytes_max = stored_bytes_max}, true); }
+result<json::value> parse(std::string_view document, std::string_view what) {
+    return json::parse(document, what, {.bytes_max = stored_bytes_max}, true);
+}
 
 }  // namespace
 
@@ -101,13 +105,16 @@ result<domain::fields> load_fields(std::string_view document) {
         out.reminders.use_default = false;
         for (auto const& one : *list) {
             if (auto const* const entry = one.if_object())
-                out.reminders.overrides.push_back({.method = read_text(*entry, "method"), .minutes = bounded_int(json::integer_or(*entry, "minutes"))});
+                out.reminders.overrides.push_back(
+                    {.method = read_text(*entry, "method"), .minutes = bounded_int(json::integer_or(*entry, "minutes"))});
         }
     }
     if (auto const* const list = json::array_at(*from, "guests")) {
         for (auto const& one : *list) {
             if (auto const* const entry = one.if_object())
-                out.guests.push_back({.email = read_text(*entry, "email"), .name = read_text(*entry, "name"), .optional = json::boolean_or(*entry, "optional")});
+                out.guests.push_back({.email = read_text(*entry, "email"),
+                                      .name = read_text(*entry, "name"),
+                                      .optional = json::boolean_or(*entry, "optional")});
         }
     }
     out.meet = json::boolean_or(*from, "meet");
@@ -139,7 +146,8 @@ result<std::vector<domain::field_conflict>> load_conflicts(std::string_view docu
         auto const* const entry = one.if_object();
         auto const which = entry ? domain::field_named(json::text_or(*entry, "field")) : std::nullopt;
         if (!which) continue;  // a field of a newer version
-        domain::field_conflict conflict{.which = *which, .base = read_text(*entry, "base"), .crm = read_text(*entry, "crm"), .google = read_text(*entry, "google")};
+        domain::field_conflict conflict{
+            .which = *which, .base = read_text(*entry, "base"), .crm = read_text(*entry, "crm"), .google = read_text(*entry, "google")};
         auto const winner = json::text_or(*entry, "winner");
         if (winner == "crm") conflict.winner = domain::side::crm;
         if (winner == "google") conflict.winner = domain::side::google;

@@ -18,7 +18,9 @@ domain::fields sample() {
     f.description = "a\nb\\c";
     f.footer = "Managed by calbridge";
     f.location = "Bern";
-    f.time = {.start = instant{std::chrono::microseconds(1'795'683'600'000'000)}, .end = instant{std::chrono::microseconds(1'795'687'200'000'001)}, .zone = "Europe/Zurich"};
+    f.time = {.start = instant{std::chrono::microseconds(1'795'683'600'000'000)},
+              .end = instant{std::chrono::microseconds(1'795'687'200'000'001)},
+              .zone = "Europe/Zurich"};
     f.color_id = "11";
     f.reminders = {.use_default = false, .overrides = {{"email", 10}, {"popup", 5}}};
     f.guests = {{"a@example.com", "A", false}, {"b@example.com", "", true}};
@@ -61,7 +63,8 @@ TEST(StoredFields, HaveAStableSpelling) {
 }
 
 TEST(StoredFields, UnknownMembersAreIgnoredAndAbsentOnesAreDefaults) {
-    auto const f = load_fields(R"({"future":[1,{"x":null}],"time":{"start":1,"end":2,"more":true},"guests":[7,{"email":"a@b.c","new":1}],"reminders":["x"],"title":5})");
+    auto const f = load_fields(
+        R"({"future":[1,{"x":null}],"time":{"start":1,"end":2,"more":true},"guests":[7,{"email":"a@b.c","new":1}],"reminders":["x"],"title":5})");
     ASSERT_TRUE(f.has_value());
     EXPECT_EQ(f->title, "");
     ASSERT_EQ(f->guests.size(), 1u);
@@ -84,7 +87,9 @@ TEST(StoredFields, BrokenTextIsMadeStorable) {
     f.title = std::string("a\0b\xFF", 4);
     auto const stored = store_fields(f);
     EXPECT_EQ(stored.find("\\u0000"), std::string::npos);
-    EXPECT_EQ(load_fields(stored)->title, "a\xEF\xBF\xBD" "b\xEF\xBF\xBD");
+    EXPECT_EQ(load_fields(stored)->title,
+              "a\xEF\xBF\xBD"
+              "b\xEF\xBF\xBD");
 }
 
 TEST(StoredFields, LargeTextsComeBack) {

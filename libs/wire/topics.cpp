@@ -56,11 +56,10 @@ std::string text(std::string const& value) {
 }
 
 // Parse errors come back as values; protobuf would also write them to stderr, beside our log lines.
-void silence_protobuf() {
-    [[maybe_unused]] static bool const once = (google::protobuf::SetLogHandler(nullptr), true);
-}
+void silence_protobuf() { [[maybe_unused]] static bool const once = (google::protobuf::SetLogHandler(nullptr), true); }
 
-// The field path in protobuf's message, "(attendees[0].email): invalid value …", as JSON spells it. The rest quotes the value and stays out.
+// The field path in protobuf's message, "(attendees[0].email): invalid value …", as JSON spells it. The rest quotes the value and stays
+// out.
 std::string failed_path(std::string_view message) {
     auto const end = message.find("):");
     if (!message.starts_with('(') || end == std::string_view::npos) return {};
@@ -76,7 +75,8 @@ std::string failed_path(std::string_view message) {
 result<void> parse_into(google::protobuf::Message& message, std::string_view value, encoding as, std::string_view topic,
                         std::size_t bytes_max = value_bytes_max) {
     silence_protobuf();
-    if (value.size() > bytes_max) return fail(errc::too_large, std::string(topic) + ": value is over " + std::to_string(bytes_max >> 20) + " MiB");
+    if (value.size() > bytes_max)
+        return fail(errc::too_large, std::string(topic) + ": value is over " + std::to_string(bytes_max >> 20) + " MiB");
     if (as == encoding::protobuf) {
         if (!message.ParseFromArray(value.data(), static_cast<int>(value.size())))
             return fail(errc::malformed, std::string(topic) + ": not a protobuf value of this topic");
@@ -88,8 +88,9 @@ result<void> parse_into(google::protobuf::Message& message, std::string_view val
     if (status.ok()) return {};
     std::string_view const said(status.message().data(), status.message().size());
     auto const path = failed_path(said);
-    return fail(errc::malformed, std::string(topic) + ": " +
-                                     (path.empty() ? std::string("not a JSON object of this topic") : path + " has the wrong type or form"));
+    return fail(
+        errc::malformed,
+        std::string(topic) + ": " + (path.empty() ? std::string("not a JSON object of this topic") : path + " has the wrong type or form"));
 }
 
 std::string serialize(google::protobuf::Message const& message, encoding as) {
@@ -116,9 +117,12 @@ void to_timestamp(instant from, google::protobuf::Timestamp& to) {
 }
 
 constexpr std::array causes{
-    std::pair{domain::cause::push, calendar::CalendarChanged::PUSH},       std::pair{domain::cause::poll, calendar::CalendarChanged::POLL},
-    std::pair{domain::cause::manual, calendar::CalendarChanged::MANUAL},   std::pair{domain::cause::initial, calendar::CalendarChanged::INITIAL},
-    std::pair{domain::cause::resync, calendar::CalendarChanged::RESYNC},   std::pair{domain::cause::retry, calendar::CalendarChanged::RETRY},
+    std::pair{domain::cause::push, calendar::CalendarChanged::PUSH},
+    std::pair{domain::cause::poll, calendar::CalendarChanged::POLL},
+    std::pair{domain::cause::manual, calendar::CalendarChanged::MANUAL},
+    std::pair{domain::cause::initial, calendar::CalendarChanged::INITIAL},
+    std::pair{domain::cause::resync, calendar::CalendarChanged::RESYNC},
+    std::pair{domain::cause::retry, calendar::CalendarChanged::RETRY},
 };
 
 constexpr std::array kinds{
@@ -192,7 +196,8 @@ result<domain::task_changed> decode_task(std::string_view value, encoding as, st
         out.attendees.push_back({.email = text(from.email()), .name = text(from.name()), .optional = from.optional()});
     if (message.has_reminders()) {
         auto& reminders = out.reminders.emplace();
-        for (auto const& from : message.reminders().overrides()) reminders.push_back({.method = text(from.method()), .minutes = from.minutes()});
+        for (auto const& from : message.reminders().overrides())
+            reminders.push_back({.method = text(from.method()), .minutes = from.minutes()});
     }
     out.google_meet = message.google_meet();
     out.color = text(message.color());
@@ -326,9 +331,11 @@ result<domain::task_update> decode_task_update(std::string_view value, encoding 
     out.time_zone = text(message.time_zone());
     out.all_day = message.all_day();
     for (auto const& from : message.attendees())
-        out.attendees.push_back({.email = text(from.email()), .name = text(from.name()), .response = text(from.response()), .optional = from.optional()});
+        out.attendees.push_back(
+            {.email = text(from.email()), .name = text(from.name()), .response = text(from.response()), .optional = from.optional()});
     for (auto const& from : message.conflicts())
-        out.conflicts.push_back({.field = text(from.field()), .base = text(from.base()), .crm = text(from.crm()), .google = text(from.google())});
+        out.conflicts.push_back(
+            {.field = text(from.field()), .base = text(from.base()), .crm = text(from.crm()), .google = text(from.google())});
     out.reason = text(message.reason());
     out.explanation = text(message.explanation());
     out.operation_id = text(message.operation_id());

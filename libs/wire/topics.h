@@ -1,5 +1,6 @@
 #pragma once
-// Topic values: protobuf, or the same message in proto3 JSON (told apart by content-type; JSON when it is absent and the value starts with '{').
+// Topic values: protobuf, or the same message in proto3 JSON (told apart by content-type; JSON when it is absent and the value starts with
+// '{').
 
 #include "domain/topics.h"
 
@@ -22,7 +23,8 @@ result<encoding> encoding_of(std::string_view content_type, std::string_view val
 // The record key both topics share: "<tenant>/<user>".
 std::string record_key(tenant_id const& tenant, user_id const& user);
 
-// Decoders check everything a later step relies on: ids, version > 0, sizes. errc::malformed names the field; unknown JSON members are ignored (schemas grow).
+// Decoders check everything a later step relies on: ids, version > 0, sizes. errc::malformed names the field; unknown JSON members are
+// ignored (schemas grow).
 result<domain::task_changed> decode_task_changed(std::string_view value, encoding as);
 result<domain::calendar_changed> decode_calendar_changed(std::string_view value, encoding as);
 result<domain::task_update> decode_task_update(std::string_view value, encoding as);

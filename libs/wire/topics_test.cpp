@@ -13,7 +13,8 @@ constexpr std::string_view crm_line =
     R"("attendees":[{"email":"kim@example.com"}],"googleMeet":true})";
 
 std::string with(std::string_view extra) {
-    return R"({"tenantId":"acme","userId":"anna","taskId":"T-1","version":1)" + std::string(extra.empty() ? "" : ",") + std::string(extra) + "}";
+    return R"({"tenantId":"acme","userId":"anna","taskId":"T-1","version":1)" + std::string(extra.empty() ? "" : ",") + std::string(extra) +
+           "}";
 }
 
 domain::task_changed full_task() {
@@ -36,7 +37,8 @@ domain::task_changed full_task() {
     t.start = "2026-11-25T10:00:00";
     t.end = "2026-11-25T11:00:00";
     t.time_zone = "Europe/Zurich";
-    t.attendees = {{.email = "kim@example.com", .name = "Kim", .optional = false}, {.email = "lee@example.com", .name = "", .optional = true}};
+    t.attendees = {{.email = "kim@example.com", .name = "Kim", .optional = false},
+                   {.email = "lee@example.com", .name = "", .optional = true}};
     t.reminders = std::vector<domain::task_reminder>{{.method = "popup", .minutes = 10}};
     t.google_meet = true;
     t.color = "#ff0000";
@@ -98,7 +100,10 @@ TEST(Encoding, FollowsTheContentTypeAndElseTheFirstByte) {
     EXPECT_EQ(*encoding_of("application/x-protobuf", ""), encoding::protobuf);
     EXPECT_EQ(*encoding_of("application/vnd.google.protobuf", ""), encoding::protobuf);
     EXPECT_EQ(*encoding_of("", "{}"), encoding::json);
-    EXPECT_EQ(*encoding_of("", "\x0a\x04" "acme"), encoding::protobuf);
+    EXPECT_EQ(*encoding_of("",
+                           "\x0a\x04"
+                           "acme"),
+              encoding::protobuf);
     EXPECT_EQ(*encoding_of("", ""), encoding::protobuf);
     EXPECT_EQ(encoding_of("text/plain", "{}").error().code, errc::malformed);
     EXPECT_EQ(encoding_of("application/cloudevents+json", "{}").error().code, errc::malformed);
@@ -246,7 +251,9 @@ TEST(TaskChanged, FiveHundredAttendeesAndIdsOfFullLengthAreRead) {
 TEST(TaskChanged, BrokenTextIsMadeStorable) {
     auto const nul = decode_task_changed(with(R"("title":"a\u0000b")"), encoding::json);
     ASSERT_TRUE(nul.has_value());
-    EXPECT_EQ(nul->title, "a\xEF\xBF\xBD" "b");
+    EXPECT_EQ(nul->title,
+              "a\xEF\xBF\xBD"
+              "b");
 
     auto t = full_task();
     t.title = "bad \xFF byte";
@@ -351,7 +358,11 @@ TEST(CalendarChanged, WhatIsWrongIsRefusedAndNamed) {
         EXPECT_NE(m.error().context.find(c.named), std::string::npos) << m.error().context;
     }
     // A timestamp with more seconds than there are in 9999 years: field 9, then field 1 as a varint.
-    std::string binary = "\x1a\x24" "0191e0a0-0000-7000-8000-000000000001" "\x22\x24" "0191e0a0-0000-7000-8000-000000000002";
+    std::string binary =
+        "\x1a\x24"
+        "0191e0a0-0000-7000-8000-000000000001"
+        "\x22\x24"
+        "0191e0a0-0000-7000-8000-000000000002";
     binary += std::string("\x4a\x0a\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 12);
     auto const m = decode_calendar_changed(binary, encoding::protobuf);
     ASSERT_FALSE(m.has_value());
@@ -389,8 +400,9 @@ domain::task_update full_update() {
 
 TEST(TaskUpdate, EveryFieldAndKindSurvivesBothEncodings) {
     auto u = full_update();
-    for (auto const kind : {domain::update_kind::synced, domain::update_kind::changed, domain::update_kind::cancelled, domain::update_kind::conflict,
-                            domain::update_kind::imported, domain::update_kind::failed, domain::update_kind::occurrence_changed}) {
+    for (auto const kind :
+         {domain::update_kind::synced, domain::update_kind::changed, domain::update_kind::cancelled, domain::update_kind::conflict,
+          domain::update_kind::imported, domain::update_kind::failed, domain::update_kind::occurrence_changed}) {
         u.kind = kind;
         for (auto const as : {encoding::json, encoding::protobuf}) {
             auto const back = decode_task_update(encode_task_update(u, as), as);
@@ -453,10 +465,15 @@ TEST(TaskUpdate, WhatIsWrongIsRefusedAndNamed) {
 }
 
 TEST(SyncAlert, IsReadableJson) {
-    domain::sync_alert a{.tenant = tenant_id("acme"), .kind = "connection_revoked", .subject = "c-1", .explanation = "Anna must connect again.",
-                         .resolved = true, .at = instant{std::chrono::sys_days{std::chrono::year{2026} / 11 / 25}}};
-    EXPECT_EQ(encode_sync_alert(a, encoding::json),
-              R"({"tenantId":"acme","kind":"connection_revoked","subject":"c-1","explanation":"Anna must connect again.","resolved":true,"at":"2026-11-25T00:00:00Z"})");
+    domain::sync_alert a{.tenant = tenant_id("acme"),
+                         .kind = "connection_revoked",
+                         .subject = "c-1",
+                         .explanation = "Anna must connect again.",
+                         .resolved = true,
+                         .at = instant{std::chrono::sys_days{std::chrono::year{2026} / 11 / 25}}};
+    EXPECT_EQ(
+        encode_sync_alert(a, encoding::json),
+        R"({"tenantId":"acme","kind":"connection_revoked","subject":"c-1","explanation":"Anna must connect again.","resolved":true,"at":"2026-11-25T00:00:00Z"})");
     EXPECT_FALSE(encode_sync_alert(a, encoding::protobuf).empty());
 }
 

@@ -22,7 +22,7 @@ cmd_demo() {
   fi
   with_lock stack stack_up ''
   local status=0
-  _demo_environment python3 "$root/tools/dev/demo.py" || status=$?
+  _demo_environment python3 -B "$root/tools/dev/demo.py" || status=$?
   if [[ ! $check ]]; then _explain_stack; fi
   exit "$status"
 }

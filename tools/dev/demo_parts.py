@@ -1,0 +1,263 @@
+"""What the demo is played with: a browser, Kafka and PostgreSQL through their ordinary clients, a CRM, a person in Google Calendar."""
+
+import html.parser
+import http.client
+import json
+import os
+import subprocess
+import threading
+import time
+import urllib.parse
+
+LIMIT_S = 30.0
+
+
+class Broken(Exception):
+    """A step did not hold; the message says what was expected and what was found."""
+
+
+def expect(holds, message):
+    if not holds:
+        raise Broken(message)
+
+
+def wait_for(what, probe, limit=LIMIT_S):
+    """Calls `probe` until it answers something true and returns that; Broken when the time is over."""
+    until = time.monotonic() + limit
+    while True:
+        found = probe()
+        if found:
+            return found
+        if time.monotonic() > until:
+            raise Broken(f"waited {limit:.0f} s for {what}")
+        time.sleep(0.01)
+
+
+# ---- the browser ----------------------------------------------------------------------------------------------------
+
+
+class Form(html.parser.HTMLParser):
+    """The first form of a page: where it posts to and its fields; the last one of several buttons wins by `press`."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.action, self.method, self.fields, self.buttons, self._inside, self._seen = None, "get", [], [], False, False
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        at = dict(attrs)
+        if tag == "form" and not self._seen:
+            self.action, self.method, self._inside, self._seen = at.get("action", ""), at.get("method", "get").lower(), True, True
+        elif self._inside and tag == "input" and at.get("name"):
+            if at.get("type") in ("checkbox", "radio") and "checked" not in at:
+                return
+            self.fields.append((at["name"], at.get("value", "")))
+        elif self._inside and tag == "button" and at.get("name"):
+            self.buttons.append((at["name"], at.get("value", "")))
+
+    def handle_endtag(self, tag):
+        if tag == "form":
+            self._inside = False
+
+
+class Page:
+    def __init__(self, url, status, headers, body):
+        self.url, self.status, self.headers, self.body = url, status, headers, body
+
+    def header(self, name):
+        return next((value for key, value in self.headers if key.lower() == name.lower()), None)
+
+    def json(self):
+        return json.loads(self.body)
+
+    def path(self):
+        return urllib.parse.urlsplit(self.url).path
+
+
+class Browser:
+    """Keeps cookies per host and port, follows redirects, sends forms as a browser does."""
+
+    def __init__(self):
+        self.cookies = {}
+
+    def once(self, method, url, body=None, headers=None):
+        parts = urllib.parse.urlsplit(url)
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=LIMIT_S)
+        send = {"Accept": "text/html,application/json"}
+        jar = self.cookies.setdefault(parts.netloc, {})
+        if jar:
+            send["Cookie"] = "; ".join(f"{name}={value}" for name, value in jar.items())
+        send.update(headers or {})
+        target = (parts.path or "/") + ("?" + parts.query if parts.query else "")
+        connection.request(method, target, body=body, headers=send)
+        response = connection.getresponse()
+        text = response.read().decode("utf-8", "replace")
+        fields = response.getheaders()
+        connection.close()
+        for name, value in fields:
+            if name.lower() == "set-cookie":
+                pair, *attributes = value.split(";")
+                key, _, content = pair.strip().partition("=")
+                if any(a.strip().lower() == "max-age=0" for a in attributes):
+                    jar.pop(key, None)
+                else:
+                    jar[key] = content
+        return Page(url, response.status, fields, text)
+
+    def open(self, url, method="GET", body=None, headers=None):
+        for _ in range(10):
+            page = self.once(method, url, body, headers)
+            if page.status not in (301, 302, 303, 307, 308):
+                return page
+            url = urllib.parse.urljoin(url, page.header("location"))
+            if page.status in (301, 302, 303):
+                method, body, headers = "GET", None, None
+        raise Broken(f"more than 10 redirects, the last to {url}")
+
+    def submit(self, page, press=None, change=None):
+        """Sends the page's first form. `press` names a button (name, value); `change` replaces fields."""
+        form = Form(page.body)
+        expect(form.action is not None, f"{page.url} shows no form: {page.body[:300]}")
+        fields = [(n, v) for n, v in form.fields if n not in (change or {})] + list((change or {}).items())
+        if press:
+            fields.append(press)
+        elif form.buttons:
+            fields.append(form.buttons[0])
+        encoded = urllib.parse.urlencode(fields)
+        url = urllib.parse.urljoin(page.url, form.action)
+        origin = "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(page.url))
+        if form.method == "get":
+            return self.open(url + ("?" + encoded if encoded else ""))
+        return self.open(url, "POST", encoded, {"Content-Type": "application/x-www-form-urlencoded", "Origin": origin,
+                                                "Sec-Fetch-Site": "same-origin"})
+
+
+# ---- Kafka and PostgreSQL, through their ordinary clients --------------------------------------------------------------
+
+
+class Topic:
+    """Every record of a topic, from its beginning, as (seconds received, key, headers, value)."""
+
+    def __init__(self, brokers, name):
+        self.records = []
+        self._process = subprocess.Popen(
+            ["kcat", "-C", "-q", "-u", "-b", brokers, "-t", name, "-o", "beginning", "-f", "%S\\t%k\\t%h\\n%s\\n"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        out = self._process.stdout
+        while line := out.readline():
+            size, key, headers = line.rstrip(b"\n").decode().split("\t", 2)
+            value = out.read(int(size))
+            out.read(1)
+            self.records.append((time.monotonic(), key, headers, value))
+
+    def close(self):
+        self._process.terminate()
+        self._process.wait()
+
+
+class Producer:
+    def __init__(self, brokers):
+        self.brokers = brokers
+
+    def send(self, topic, key, value):
+        """One JSON line with a key, as any Kafka client could produce it."""
+        done = subprocess.run(["kcat", "-P", "-b", self.brokers, "-t", topic, "-k", key, "-X", "acks=all"], input=json.dumps(value),
+                              text=True, capture_output=True, check=False)
+        expect(done.returncode == 0, f"kcat: {done.stderr.strip()}")
+
+
+class Database:
+    def __init__(self, conninfo):
+        self.conninfo = conninfo
+
+    def rows(self, sql, **values):
+        """Rows as dictionaries. Values are given to psql as variables, which quotes them where it reads :'name'."""
+        script = "".join(f"\\getenv {name} DEMO_SQL_{name}\n" for name in values)
+        script += f"with r as ({sql}) select coalesce(json_agg(r), '[]') from r;\n"
+        environment = dict(os.environ, **{f"DEMO_SQL_{name}": str(value) for name, value in values.items()})
+        done = subprocess.run(["psql", "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", self.conninfo], input=script, text=True,
+                              capture_output=True, env=environment, check=False)
+        expect(done.returncode == 0, f"psql: {done.stderr.strip()}")
+        return json.loads(done.stdout)
+
+    def one(self, sql, **values):
+        rows = self.rows(sql, **values)
+        return rows[0] if rows else None
+
+
+# ---- the three people -------------------------------------------------------------------------------------------------
+
+
+class Crm:
+    """Holds tasks, produces each change as a whole snapshot, and takes over what task-updates says."""
+
+    def __init__(self, stack, tenant, user):
+        self.stack, self.key, self.tenant, self.user, self.tasks, self._read = stack, f"{tenant}/{user}", tenant, user, {}, {}
+
+    def save(self, task):
+        held = self.tasks.setdefault(task, {"tenantId": self.tenant, "userId": self.user, "taskId": task, "version": 0})
+        held["version"] += 1
+        self.stack.producer.send("task-changed", self.key, held)
+
+    def updates(self, task):
+        """Every update of the task so far, by sequence. The values of `changed` fields are taken over as they are read."""
+        found = {}
+        for _, key, _, value in list(self.stack.updates.records):
+            update = json.loads(value)
+            if key == self.key and update.get("taskId") == task:
+                found[int(update["sequence"])] = update
+        for sequence in sorted(found):
+            if sequence > self._read.get(task, 0):
+                self._read[task] = sequence
+                self._apply(task, found[sequence])
+        return [found[sequence] for sequence in sorted(found)]
+
+    def _apply(self, task, update):
+        held = self.tasks[task]
+        for name in update.get("changed", []):
+            for member in {"time": ("start", "end", "timeZone"), "guests": ("attendees",)}.get(name, (name,)):
+                held[member] = update.get(member, "")
+        held["appliedUpdateSeq"] = int(update["sequence"])
+
+    def wait(self, task, what, holds, after=0):
+        """The first update with a sequence above `after` for which `holds`."""
+        return wait_for(f"{what} on task-updates", lambda: next(
+            (u for u in self.updates(task) if int(u["sequence"]) > after and holds(u)), None))
+
+
+class Calendar:
+    """A person in Google Calendar, through the emulator's control API."""
+
+    def __init__(self, base, email):
+        self.base, self.email = base + "/_control", email
+
+    def call(self, method, path, body=None, missing_ok=False):
+        page = Browser().once(method, self.base + path, None if body is None else json.dumps(body), {"Content-Type": "application/json"})
+        if missing_ok and page.status == 404:
+            return None
+        expect(200 <= page.status < 300, f"the emulator answered {page.status} to {method} {path}: {page.body.strip()}")
+        return page.json() if page.body.strip() else {}
+
+    def _path(self, event):
+        return f"/calendars/{urllib.parse.quote(self.email, safe='')}/events/{event}"
+
+    def event(self, event):
+        return self.call("GET", self._path(event), missing_ok=True)
+
+    def edit(self, event, changes):
+        return self.call("PATCH", self._path(event), changes)
+
+    def violations(self):
+        return self.call("GET", "/violations")["violations"]
+
+    def channels(self):
+        return self.call("GET", "/channels")["channels"]
+
+    def calls(self, since):
+        return self.call("GET", f"/requests?since={since}")["requests"]
+
+    def last_call(self):
+        return self.call("GET", "/requests?since=0&limit=0")["last"]

@@ -144,8 +144,19 @@ _webhook_address() {
   if [[ $google_mode == google ]]; then
     printf '%s\n' "${CALBRIDGE_WEBHOOK_ADDRESS:-}"
   else
-    printf 'https://hooks.calbridge.test/google/calendar\n'
+    printf 'https://hooks.calbridge.test/webhooks/google\n'
   fi
+}
+
+# Settings in the caller's environment that the service knows and that are not decided here, such as CALBRIDGE_LOG_LEVEL.
+_overrides() { # PROCESS BINARY SETTINGS_FILE
+  local name known
+  [[ $1 != google-emulator ]] || return 0
+  for name in "${!CALBRIDGE_@}"; do
+    if grep -q "^$name=" "$3"; then continue; fi
+    [[ ${known:-} ]] || known=$("$2" --help 2>/dev/null || true)
+    if grep -qw "$name" <<<"$known"; then _put "$name" "${!name}"; fi
+  done
 }
 
 _arguments() { # PROCESS: one a line
@@ -173,7 +184,7 @@ _apply_process() {
   binary=$(_binary "$name")
   [[ -x $binary ]] || die "$binary was not built: run ./dev build"
   mkdir -p "$dir"
-  (umask 077 && _settings "$name" >"$dir/settings.new")
+  (umask 077 && _settings "$name" >"$dir/settings.new" && _overrides "$name" "$binary" "$dir/settings.new" >>"$dir/settings.new")
   _arguments "$name" >"$dir/arguments"
   print=$(cat "$binary" "$dir/settings.new" "$dir/arguments" | sha256sum)
   old_print=$(cat "$dir/fingerprint" 2>/dev/null || true)

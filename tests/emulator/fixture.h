@@ -37,7 +37,7 @@ struct outcome {
     }
 };
 
-class emulator_test : public testing::Test {
+class emulator_test : public ::testing::Test {
 protected:
     emulator_test() {
         w.add_user("anna@example.com", "Europe/Zurich");

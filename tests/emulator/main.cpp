@@ -102,6 +102,7 @@ int main(int argc, char** argv) {
         system_clock const time;
         asio::io_context context(1);
         emulator::world world(*rules, time, {.base_url = s.base_url, .seed = std::random_device{}(), .check_answers = s.check_answers});
+        world.warm_up();
         for (auto const& email : s.users) world.add_user(email);
         if (char const* id = std::getenv("GOOGLE_CLIENT_ID"); id != nullptr && *id != '\0') {
             auto const text = [](char const* name) { return std::string(std::getenv(name) != nullptr ? std::getenv(name) : ""); };

@@ -97,7 +97,19 @@ std::string redirect_to(std::string_view uri, params const& fields) {
     return out;
 }
 
+// One key for all worlds of a process: making one takes a few hundred milliseconds, and nothing depends on which it is.
+struct signing_key {
+    crypto::rsa_key key{crypto::new_rsa_key()};
+    std::string id{hex(crypto::sha256(key.n)).substr(0, 40)};
+};
+signing_key const& signer() {
+    static signing_key const one;
+    return one;
+}
+
 }  // namespace
+
+void prepare_signing_key() { (void)signer(); }
 
 std::string_view oauth::endpoint(std::string_view path) {
     static constexpr std::array<std::pair<std::string_view, std::string_view>, 9> known{{{"/o/oauth2/v2/auth", "oauth.auth"},
@@ -409,17 +421,7 @@ reply oauth::revoke(request const& r) {
 
 // ---- identity ----
 
-void oauth::ensure_key() {
-    if (!key_pem_.empty()) return;
-    auto const key = crypto::new_rsa_key();
-    key_pem_ = std::string(key.pem.reveal());
-    key_n_ = key.n;
-    key_e_ = key.e;
-    key_id_ = c_.random_text(40, "0123456789abcdef");
-}
-
 std::string oauth::id_token(oauth_client const& client, user const& who, std::string const& access, std::string const& nonce) {
-    ensure_key();
     auto const now = unix_ms(c_.now()) / 1000;
     auto const digest = crypto::sha256(access);
     bj::object claims{{"iss", c_.knob.issuer}, {"azp", client.id}, {"aud", client.id}, {"sub", who.sub}};
@@ -430,15 +432,14 @@ std::string oauth::id_token(oauth_client const& client, user const& who, std::st
     if (!nonce.empty()) claims["nonce"] = nonce;
     claims["iat"] = now;
     claims["exp"] = now + 3600;
-    bj::object const head{{"alg", "RS256"}, {"kid", key_id_}, {"typ", "JWT"}};
+    bj::object const head{{"alg", "RS256"}, {"kid", signer().id}, {"typ", "JWT"}};
     auto const part = base64url(as_bytes(bj::serialize(head))) + "." + base64url(as_bytes(bj::serialize(claims)));
-    return part + "." + base64url(crypto::sign_rs256(secret(key_pem_), part));
+    return part + "." + base64url(crypto::sign_rs256(signer().key.pem, part));
 }
 
 reply oauth::certs() {
-    ensure_key();
     reply out;
-    out.body = bj::object{{"keys", bj::array{bj::object{{"kty", "RSA"}, {"alg", "RS256"}, {"use", "sig"}, {"kid", key_id_}, {"n", key_n_}, {"e", key_e_}}}}};
+    out.body = bj::object{{"keys", bj::array{bj::object{{"kty", "RSA"}, {"alg", "RS256"}, {"use", "sig"}, {"kid", signer().id}, {"n", signer().key.n}, {"e", signer().key.e}}}}};
     out.fields.emplace_back("Cache-Control", "public, max-age=21600, must-revalidate, no-transform");
     return out;
 }
@@ -509,11 +510,10 @@ reply oauth::tokeninfo(request const& r) {
         auto const parts = split(id, '.');
         auto const claims = parts.size() == 3 ? from_base64url(parts[1]) : result<bytes>(fail(errc::malformed, "id token"));
         auto const mark = parts.size() == 3 ? from_base64url(parts[2]) : result<bytes>(fail(errc::malformed, "id token"));
-        ensure_key();
-        boost::system::error_code ec;
+            boost::system::error_code ec;
         auto const body = claims ? bj::parse(as_text(*claims), ec) : bj::value{};
         if (!claims || !mark || ec || !body.is_object() ||
-            !crypto::verify_rs256(id.substr(0, id.rfind('.')), *mark, key_n_, key_e_) ||
+            !crypto::verify_rs256(id.substr(0, id.rfind('.')), *mark, signer().key.n, signer().key.e) ||
             body.get_object().at("exp").to_number<std::int64_t>() <= now)
             return refuse_token(400, "invalid_token", "Invalid Value");
         reply out;

@@ -44,12 +44,12 @@ private:
     std::string problem_with(params const& q, oauth_client const** client) const;
     bj::object issue(oauth_client const& client, std::string const& who, scope_set const& scopes, std::string const& refresh);
     std::string id_token(oauth_client const& client, user const& who, std::string const& access, std::string const& nonce);
-    void ensure_key();
 
     core& c_;
-    std::string key_pem_, key_n_, key_e_, key_id_;
 };
 
+// Makes the signing key, which takes a while, before the first request needs it.
+void prepare_signing_key();
 // The token of an Authorization header, if it is alive.
 access_token const* live_token(core const& c, http::headers const& fields);
 

@@ -67,6 +67,7 @@ TEST_F(Push, AGuestsCalendarIsNotifiedOfTheOrganizersChange) {
 }
 
 TEST_F(Push, OnlyFourAnswersAreRetriedWithDoublingPauses) {
+    w.settings().access_token_ttl_s = 86400;
     watch();
     drain();
     insert();

@@ -8,6 +8,7 @@
 #include "tests/emulator/oauth.h"
 #include "tests/emulator/page.h"
 #include "tests/emulator/push.h"
+#include "tests/emulator/times.h"
 
 #include <boost/json/serialize.hpp>
 
@@ -191,6 +192,11 @@ std::optional<instant> world::next_due() const {
     if (!c.queue.empty()) out = c.queue.begin()->first;
     if (!c.meets.empty() && (!out || c.meets.begin()->first < *out)) out = c.meets.begin()->first;
     return out;
+}
+
+void world::warm_up() {
+    prepare_signing_key();
+    (void)is_zone("Europe/Zurich");
 }
 
 void world::add_user(std::string const& email, std::string const& time_zone) { create_user(state_->all, email, time_zone); }

@@ -44,6 +44,8 @@ public:
     // When the next delivery or scheduled change is due.
     std::optional<instant> next_due() const;
 
+    // Does at once what would make the first requests slow (a signing key, zone rules).
+    void warm_up();
     // Set-up without going through HTTP.
     void add_user(std::string const& email, std::string const& time_zone = "Europe/Zurich");
     void add_client(oauth_client client);

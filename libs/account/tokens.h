@@ -37,6 +37,17 @@ std::unique_ptr<token_source> make_token_source(pg::database& db, google::oauth_
 // Associated data of each sealed column, so a value cannot be moved to another row or column.
 std::string sealed_place(tenant_id const& tenant, connection_id connection, std::string_view column);
 
+// A new grant as it is stored: both tokens sealed under a fresh data key, which is wrapped by the ring. `ring` is the ring of the
+// settings everywhere in this folder; the keys used for each purpose are derived here.
+struct sealed_grant { bytes data_key, access_token, refresh_token; };
+sealed_grant seal_grant(crypto::key_ring const& ring, tenant_id const& tenant, connection_id connection, secret const& access_token, secret const& refresh_token);
+// What seal_grant() sealed. errc::not_found: the wrapping key is no longer in the ring, or the data key was destroyed.
+struct opened_grant { secret data_key, access_token, refresh_token; };
+result<opened_grant> open_grant(crypto::key_ring const& ring, tenant_id const& tenant, connection_id connection, store::sealed_tokens const& sealed);
+
+// A stored integration's client secret, bound to its row.
+bytes seal_client_secret(crypto::key_ring const& ring, tenant_id const& tenant, integration_id integration, secret const& client_secret);
+
 // Reads the calendar list and stores it. Returns the calendars that have work now; the caller publishes the wake-ups.
 task<result<std::vector<store::wake>>> discover_calendars(pg::database& db, google::calendar_api& api, secret token, tenant_id tenant, connection_id connection, deadline at);
 

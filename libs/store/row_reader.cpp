@@ -2,6 +2,7 @@
 
 #include "common/json/json.h"
 #include "wire/stored.h"
+#include "wire/told.h"
 
 #include <array>
 #include <stdexcept>
@@ -180,6 +181,8 @@ task_row row_reader::task(tenant_id const& asked) {
     row.update_seq = integer();
     row.seen = fields_or_null();
     row.local = fields_or_null();
+    if (auto told = wire::load_told(text())) row.told = std::move(*told);
+    else refuse("task " + row.id.str() + ": what it was told: " + told.error().context);
     row.failures = small();
     row.state = text();
     row.reason = text();

@@ -72,7 +72,7 @@ std::optional<connection_status> status_named(std::string_view n);
     "c.last_synced_at"
 #define CALBRIDGE_TASK_COLUMNS \
     "t.tenant_id, t.task_id, t.user_id, t.version, t.snapshot, t.deleted, t.calendar_id, t.dirty_seq, t.synced_seq, t.absorbed_version, t.pulled_seq, " \
-    "t.update_seq, t.seen, t.local, t.failures, t.state, t.reason, t.received_at"
+    "t.update_seq, t.seen, t.local, t.told, t.failures, t.state, t.reason, t.received_at"
 #define CALBRIDGE_LINK_COLUMNS \
     "l.tenant_id, l.link_id, l.task_id, l.connection_id, l.calendar_id, l.google_calendar_id, l.google_calendar_event_id, l.generation, l.state, " \
     "l.state_reason, l.google_calendar_etag, l.base, l.remote, l.html_link, l.google_meet_link, l.google_meet_id, l.meet_pending, l.attendees_data, " \

@@ -4,6 +4,7 @@
 #include "domain/fields.h"
 #include "domain/plan.h"
 #include "domain/reconcile.h"
+#include "domain/told.h"
 #include "domain/topics.h"
 
 #include "common/base/clock.h"
@@ -71,6 +72,7 @@ struct task_row {
     std::optional<calendar_id> calendar;
     std::int64_t dirty_seq{}, synced_seq{}, absorbed_version{}, pulled_seq{}, update_seq{};
     std::optional<domain::fields> seen, local;
+    std::vector<domain::told> told;  // messages the CRM may still have to take over
     int failures{};
     std::string state, reason;
     instant received_at{};

@@ -4,6 +4,7 @@
 #include "store/row_reader.h"
 
 #include "wire/stored.h"
+#include "wire/told.h"
 
 #include <algorithm>
 
@@ -49,7 +50,7 @@ constexpr pg::statement read_operations{"read_operations",
     "SELECT " CALBRIDGE_OPERATION_COLUMNS " FROM operations o WHERE o.tenant_id = $1 AND o.calendar_id = $2 AND o.operation_id = ANY ($3)"};
 constexpr pg::statement save{"save_task",
     "UPDATE tasks SET local = $3::jsonb, seen = $4::jsonb, absorbed_version = $5, pulled_seq = $6, update_seq = $7, calendar_id = $8, state = $9, reason = $10, "
-    "explanation = $11, failures = $12::bigint::integer, retry_at = now() + $13 * interval '1 millisecond', "
+    "explanation = $11, failures = $12::bigint::integer, retry_at = now() + $13 * interval '1 millisecond', told = $16::jsonb, "
     "synced_seq = coalesce($14, synced_seq), dirty_seq = dirty_seq + CASE WHEN $15 THEN 1 ELSE 0 END WHERE tenant_id = $1 AND task_id = $2"};
 
 task_and_link read(row_reader& r, tenant_id const& tenant) {
@@ -147,7 +148,7 @@ task<result<void>> save_task(pg::transaction& tx, task_outcome const& outcome) {
     pg::params with;
     with.add(row.tenant).add(row.id).add(stored(row.local)).add(stored(row.seen)).add(row.absorbed_version).add(row.pulled_seq).add(row.update_seq);
     with.add(row.calendar).add(row.state).add(row.reason).add(outcome.explanation).add(row.failures).add(retry_ms).add(outcome.synced);
-    with.add(outcome.raise_dirty);
+    with.add(outcome.raise_dirty).add(wire::store_told(row.told));
     auto const rows = co_await tx.query(save, std::move(with));
     if (!rows) co_return rows.error();
     if (rows->affected() != 1) co_return fail(errc::internal, "save task " + row.id.str() + ": there is no such row");

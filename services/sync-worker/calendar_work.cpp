@@ -122,7 +122,15 @@ task<turn_outcome> work_on(parts const& with, tenant_id tenant, calendar_id cale
     for (;;) {
         auto holding = co_await hold(with, tenant, calendar, memory);
         if (!holding) co_return failed(holding.error(), "lease");
-        if (!*holding) co_return turn_outcome{held_elsewhere_pause};
+        if (!*holding) {
+            // Held by another worker, or paused. After a few tries the sweep looks after it: it sees what is free and active.
+            if (++memory.denied > 3) {
+                memory.denied = 0;
+                co_return turn_outcome{};
+            }
+            co_return turn_outcome{held_elsewhere_pause};
+        }
+        memory.denied = 0;
         store::held_lease const held = memory.lease->lease;
 
         auto due = co_await store::look_at_work(with.db, held, with.within.tasks_per_look);

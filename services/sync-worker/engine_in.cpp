@@ -2,8 +2,6 @@
 
 #include "domain/stamp.h"
 
-#include "common/json/json.h"
-
 #include <algorithm>
 
 namespace calbridge::worker {
@@ -12,17 +10,6 @@ namespace {
 
 using domain::field;
 using domain::field_set;
-
-void attendees_of(domain::task_update& update, std::string const& attendees_data) {
-    auto const parsed = json::parse(attendees_data, "attendees", {}, true);
-    if (!parsed || !parsed->is_array()) return;
-    for (json::value const& item : parsed->get_array()) {
-        if (!item.is_object()) continue;
-        json::object const& o = item.get_object();
-        update.attendees.push_back({std::string(json::text_or(o, "email")), std::string(json::text_or(o, "displayName")),
-                                    std::string(json::text_or(o, "responseStatus")), json::boolean_or(o, "optional")});
-    }
-}
 
 void finish_stamped(effects& e, std::optional<store::operation_row> const& stamped, domain::calendar_event const& event) {
     if (!stamped || stamped->state == "done") return;
@@ -114,7 +101,9 @@ bool edited_while_unwanted(effects& e, domain::merge const& what, surroundings c
     return true;
 }
 
-void merge(effects& e, domain::merge const& what, domain::fields const& remote, domain::fields const& effective, surroundings const& around) {
+}  // namespace
+
+void take_over(effects& e, domain::merge const& what, domain::fields const& remote, domain::fields const& effective, surroundings const& around) {
     store::link_row& link = *e.link;
     domain::fields const local_before = *e.task.local;
     field_set open;
@@ -149,14 +138,11 @@ void merge(effects& e, domain::merge const& what, domain::fields const& remote, 
         history.before = local_before;
         history.expected = *e.task.local;
         history.answer_etag = link.etag;
-        link.recorded_seq = std::max(link.recorded_seq, history.sequence);
+        // recorded_seq counts writes only: the event keeps the stamp of our newest write while people edit it.
         e.new_operations.push_back(std::move(history));
     }
     if (!what.pull.empty()) {
-        domain::task_update& update = tell(e, domain::update_kind::changed, around);
-        e.task.pulled_seq = update.sequence;
-        describe_changes(update, what.pull, *e.task.local);
-        attendees_of(update, link.attendees_data);
+        domain::task_update& update = tell_changes(e, what.pull, around);
         update.reason = std::string(what.reason);
         for (domain::field_conflict const& c : what.conflicts)
             if (c.winner) update.conflicts.push_back({std::string(domain::name(c.which)), c.base, c.crm, c.google});
@@ -174,8 +160,6 @@ void merge(effects& e, domain::merge const& what, domain::fields const& remote, 
     e.task_changed = true;
     e.why = what.reason;
 }
-
-}  // namespace
 
 inbound event_seen(store::task_and_link rows, std::optional<store::operation_row> const& stamped, domain::calendar_event const& event,
                    surroundings const& around) {
@@ -262,7 +246,7 @@ inbound event_seen(store::task_and_link rows, std::optional<store::operation_row
             if (was_pending || shown_changed) {
                 domain::task_update& update = tell(e, was_pending ? domain::update_kind::synced : domain::update_kind::changed, around);
                 update.reason = was_pending ? "event_created" : "attendees_or_conference";
-                attendees_of(update, link.attendees_data);
+                describe_guests(update, e);
             }
         }
         e.why = nothing_new->reason;
@@ -286,11 +270,11 @@ inbound event_seen(store::task_and_link rows, std::optional<store::operation_row
     }
     if (e.task.local && link.base && link.google_base) {
         std::size_t const told = e.updates.size();
-        merge(e, what, remote, effective, around);
+        take_over(e, what, remote, effective, around);
         if (e.updates.size() == told && (was_pending || shown_changed)) {
             domain::task_update& update = tell(e, was_pending ? domain::update_kind::synced : domain::update_kind::changed, around);
             update.reason = was_pending ? "event_created" : "attendees_or_conference";
-            attendees_of(update, link.attendees_data);
+            describe_guests(update, e);
         }
     }
     link.remote = remote;

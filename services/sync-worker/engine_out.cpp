@@ -217,6 +217,14 @@ outbound next_call(store::task_and_link rows, surroundings const& around) {
         if (auto stopped = after_deletion(e, before, around)) return std::move(*stopped);
     if (wanted && !e.task.local) return refuse(std::move(e), worked, "internal", "This task could not be read; send it again.", "parked", around);
 
+    if (wanted && e.link && e.link->state == domain::link_state::live && e.link->base && e.link->remote && e.task.local && !e.link->frozen) {
+        // What Google holds may have become news through the snapshot alone (a conflict settled, an older message of ours taken over).
+        domain::fields const remote = *e.link->remote;
+        domain::fields const effective = effective_remote(*e.link, remote);
+        domain::merge const what = domain::plan(*e.link->base, *e.task.local, effective, around.connection.policy, around.connection.mode);
+        if (!what.pull.empty()) take_over(e, what, remote, effective, around);
+    }
+
     domain::push_view view;
     view.wanted = wanted;
     view.has_link = e.link.has_value();
@@ -329,7 +337,6 @@ effects write_refused(store::task_and_link rows, std::optional<store::operation_
         operation->state = "failed";
         operation->answer_status = error.status;
         operation->answer_reason = error.reason;
-        if (e.link) e.link->recorded_seq = std::max(e.link->recorded_seq, operation->sequence), e.link_changed = true;
         e.finished_operations.push_back(std::move(*operation));
     }
     std::string code = error.reason.empty() ? std::string(name(error.code)) : error.reason;

@@ -54,6 +54,34 @@ void describe_changes(domain::task_update& update, domain::field_set changed, do
     update.all_day = spoken.all_day;
 }
 
+// The guests as both sides hold them once everything is through, with the answers Google knows.
+void describe_guests(domain::task_update& update, effects const& e) {
+    std::map<std::string, std::string> answers;
+    auto const parsed = json::parse((e.link ? e.link->attendees_data : std::string("[]")), "attendees", {}, true);
+    if (parsed && parsed->is_array())
+        for (json::value const& item : parsed->get_array())
+            if (item.is_object()) {
+                domain::fields one;
+                one.guests.push_back({std::string(json::text_or(item.get_object(), "email")), {}, false});
+                one = domain::normalise(std::move(one));
+                if (!one.guests.empty()) answers[one.guests.front().email] = std::string(json::text_or(item.get_object(), "responseStatus"));
+            }
+    if (!e.task.local) return;
+    for (domain::guest const& g : e.task.local->guests) {
+        auto const answer = answers.find(g.email);
+        update.attendees.push_back({g.email, g.name, answer == answers.end() ? std::string("needsAction") : answer->second, g.optional});
+    }
+}
+
+domain::task_update& tell_changes(effects& e, domain::field_set changed, surroundings const& around) {
+    domain::task_update& update = tell(e, domain::update_kind::changed, around);
+    e.task.pulled_seq = update.sequence;
+    describe_changes(update, changed, *e.task.local);
+    describe_guests(update, e);
+    domain::remember(e.task.told, {update.sequence, changed, *e.task.local});
+    return update;
+}
+
 domain::fields effective_remote(store::link_row const& link, domain::fields const& remote) {
     domain::fields seen = remote;
     if (!link.base || !link.google_base) return seen;
@@ -74,32 +102,52 @@ std::optional<domain::refusal> absorb_snapshot(effects& e, surroundings const& a
     if (auto* refused = std::get_if<domain::refusal>(&rendered)) return *refused;
     domain::fields const said = domain::normalise(std::move(std::get<domain::fields>(rendered)));
 
-    bool const knows = e.task.snapshot.applied_update_seq >= e.task.pulled_seq && e.task.snapshot.applied_update_seq > 0;
+    std::int64_t const applied = e.task.snapshot.applied_update_seq;
+    bool const knows = applied > 0 && applied >= e.task.pulled_seq;
+    domain::field_set echoes;
     if (!e.task.seen || !e.task.local) {
         e.task.local = said;
     } else {
+        // A value we told the CRM is our own message coming back. As far as edits go, the CRM agrees there.
+        domain::fields edited_only = said;
+        for (domain::field f : domain::all_fields) {
+            if (domain::same(f, said, *e.task.seen) || !domain::is_echo(f, e.task.told, said, applied)) continue;
+            echoes.add(f);
+            domain::copy(f, *e.task.local, edited_only);
+        }
         domain::fields const base = e.link && e.link->base ? *e.link->base : *e.task.seen;
-        domain::absorbed taken = domain::absorb(*e.task.seen, *e.task.local, base, said, knows);
+        domain::absorbed taken = domain::absorb(*e.task.seen, *e.task.local, base, edited_only, knows);
         e.task.local = std::move(taken.local);
-        if (e.link && e.link->base) {
-            for (domain::field f : domain::all_fields) {
-                if (!taken.blind.has(f)) continue;
-                // Both changed it without knowing of each other: the base goes back to what both knew, and Google's value stands as its edit.
-                domain::copy(f, taken.base, *e.link->base);
-                if (e.link->google_base) domain::copy(f, taken.base, *e.link->google_base);
+        if (e.link && e.link->base && e.link->google_base) {
+            store::link_row& link = *e.link;
+            auto agree_on = [&](domain::field f, domain::fields const& value) {
+                domain::copy(f, value, *link.base);
+                domain::copy(f, value, *link.google_base);
                 e.link_changed = true;
-            }
-            if (knows) {
-                // An edit made in knowledge of an open conflict settles it: the CRM's new value follows Google's.
-                for (domain::field_conflict const& open : e.link->conflicts) {
-                    if (!taken.edited.has(open.which) || !e.link->remote) continue;
-                    domain::copy(open.which, *e.link->remote, *e.link->base);
-                    if (e.link->google_base) domain::copy(open.which, *e.link->remote, *e.link->google_base);
-                    e.link_changed = true;
+            };
+            for (domain::field f : domain::all_fields)
+                // Both changed it without knowing of each other: the base goes back to what both knew, and Google's value stands as its edit.
+                if (taken.blind.has(f)) agree_on(f, taken.base);
+            for (domain::field_conflict const& open : link.conflicts) {
+                if (echoes.has(open.which)) {
+                    // The CRM has overwritten its side of the conflict with our older message; its version stays in the record that was sent.
+                    domain::copy(open.which, said, *e.task.local);
+                    agree_on(open.which, said);
+                } else if (knows && taken.edited.has(open.which) && link.remote) {
+                    // An edit made in knowledge of an open conflict settles it: the CRM's new value follows Google's.
+                    agree_on(open.which, *link.remote);
                 }
             }
         }
     }
+    // The CRM took over an older message after we had moved on (it may have overwritten its own edit by that): tell it where the task stands.
+    domain::field_set behind;
+    for (domain::field f : domain::all_fields) {
+        if (!echoes.has(f) || domain::same(f, said, *e.task.local)) continue;
+        auto const newest = std::find_if(e.task.told.rbegin(), e.task.told.rend(), [&](domain::told const& t) { return t.changed.has(f); });
+        if (newest != e.task.told.rend() && !domain::same(f, newest->values, *e.task.local)) behind.add(f);
+    }
+    if (!behind.empty()) tell_changes(e, behind, around).reason = "kept";
     e.task.seen = said;
     e.task.absorbed_version = e.task.version;
     e.task_changed = true;
@@ -202,6 +250,7 @@ void settle(effects& e, std::int64_t worked, std::string state) {
 domain::render_settings render_settings_of(store::connection_row const& connection, store::calendar_row const& calendar) {
     domain::render_settings settings;
     settings.calendar_zone = calendar.time_zone.empty() ? "UTC" : calendar.time_zone;
+    settings.owner_email = connection.connected_email;
     settings.type_colors = domain::default_type_colors();
     for (auto const& [type, color] : connection.task_type_colors) settings.type_colors[type] = color;
     auto const stored = json::parse(connection.sync_settings.empty() ? "{}" : connection.sync_settings, "sync settings", {}, true);

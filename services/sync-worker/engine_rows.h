@@ -13,6 +13,10 @@ void describe_event(domain::task_update& update, effects const& e);
 // Values of the fields the CRM should take over.
 void describe_changes(domain::task_update& update, domain::field_set changed, domain::fields const& values);
 
+void describe_guests(domain::task_update& update, effects const& e);
+// A message with the task's values of `changed`, remembered until the CRM has taken it over.
+domain::task_update& tell_changes(effects& e, domain::field_set changed, surroundings const& around);
+
 // The event as the plan must see it: a field Google spells as it did at the last agreement is unchanged, whatever the spelling.
 domain::fields effective_remote(store::link_row const& link, domain::fields const& remote);
 
@@ -23,6 +27,9 @@ bool is_wanted(effects const& e, surroundings const& around);
 store::operation_row new_operation(effects& e, std::string kind, surroundings const& around);
 // The event's etag, links, attendees and conference state into the link. True when something a CRM shows has changed.
 bool note_event(store::link_row& link, domain::calendar_event const& event);
+// Google's side of a merge into the rows: pulled values to the task and the CRM, agreement into the bases, open conflicts recorded, what is
+// left to push made due. `remote` is the event, `effective` the event as the plan saw it.
+void take_over(effects& e, domain::merge const& what, domain::fields const& remote, domain::fields const& effective, surroundings const& around);
 void end_link(effects& e, std::string reason);
 void next_generation(effects& e, surroundings const& around);
 void settle(effects& e, std::int64_t worked, std::string state);

@@ -186,6 +186,7 @@ CREATE TABLE tasks (
     absorbed_version bigint NOT NULL DEFAULT 0,
     seen             jsonb,                    -- canonical fields of the newest absorbed snapshot
     local            jsonb,                    -- canonical fields as we hold the task: seen plus what was pulled
+    told             jsonb NOT NULL DEFAULT '[]', -- what task-updates told the CRM and it may still have to take over
     pulled_seq       bigint NOT NULL DEFAULT 0,-- task-updates sequence of the newest pull
     update_seq       bigint NOT NULL DEFAULT 0,-- newest task-updates sequence
     retry_at         timestamptz,

@@ -283,9 +283,10 @@ GRANT SELECT, INSERT, UPDATE ON user_calendar_connections, calendars, alerts, ou
 GRANT SELECT ON tasks, task_links, operations, events, blocked_times, quarantine TO calbridge_gateway;
 GRANT UPDATE (calendar_id, dirty_seq, retry_at, failures, state, reason, explanation) ON tasks TO calbridge_gateway;
 GRANT SELECT, INSERT ON audit_log TO calbridge_gateway;
--- The connection's health is shown, its channels' tokens are not.
-GRANT SELECT (tenant_id, channel_id, connection_id, calendar_id, state, state_reason, expires_at, renew_at, verified_at, last_message_at, created_at, stopped_at)
+-- The connection's health is shown, its channels' tokens are not. Disconnecting stops them, which needs their resource ids.
+GRANT SELECT (tenant_id, channel_id, connection_id, calendar_id, resource_id, state, state_reason, expires_at, renew_at, verified_at, last_message_at, created_at, stopped_at)
     ON channels TO calbridge_gateway;
+GRANT UPDATE (state, state_reason, stopped_at) ON channels TO calbridge_gateway;
 
 -- channel-renewer.
 GRANT EXECUTE ON FUNCTION claim_channel_duties(integer, bigint), claim_polls(integer, bigint, bigint, double precision), overdue_work(integer, bigint), place_waiting_tasks(integer),

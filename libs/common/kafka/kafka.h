@@ -56,8 +56,10 @@ struct producer_options : client_options {
     std::size_t queue_records_max{100000};
 };
 
-// acks=all, idempotence as measured best for the linked librdkafka, Nagle off, zstd, partitioner murmur2_random (as Java's default).
-// A fatal producer error is handled inside: a new client is made, affected sends fail with timed_out.
+// acks=all, Nagle off, zstd, partitioner murmur2_random (as Java's default). Not idempotent, as measured best for librdkafka 2.0.2: retries
+// keep the order of a key (one request in flight per broker), and a record whose acknowledgement was lost may be there twice.
+// librdkafka looks for expired records once a second, so `unavailable` and `timed_out` may come a second after the delivery time.
+// A fatal producer error is handled inside: a new client is made, affected sends fail (timed_out unless surely not written).
 std::unique_ptr<producer> make_producer(asio::any_io_executor executor, producer_options options);
 
 struct consumer_options : client_options {

@@ -28,8 +28,8 @@ outbox_message message_of(alert const& what, bool resolved, instant at) {
     m.key = what.tenant.str();
     m.headers = {{"ce_specversion", "1.0"},
                  {"ce_id", to_string(m.message_id)},
-                 {"ce_source", "calbridge"},
-                 {"ce_type", "calbridge.sync-alert.v1"},
+                 {"ce_source", "/calbridge/store"},
+                 {"ce_type", "calbridge.alerts.raised.v1"},
                  {"ce_time", fmt::format("{:%Y-%m-%dT%H:%M:%S}Z", std::chrono::floor<std::chrono::seconds>(at))},
                  {"content-type", "application/json"}};
     m.value = wire::encode_sync_alert(value, wire::encoding::json);

@@ -10,7 +10,9 @@
 namespace calbridge::domain {
 namespace {
 
-crypto::key_ring ring_of(std::string const& text) { return crypto::key_ring::parse(secret(text)).value().for_purpose(channel_token_purpose); }
+crypto::key_ring ring_of(std::string const& text) {
+    return crypto::key_ring::parse(secret(text)).value().for_purpose(channel_token_purpose);
+}
 
 std::string key_text(std::string const& id, char fill) { return id + ":" + base64(as_bytes(std::string(32, fill))); }
 
@@ -38,9 +40,7 @@ TEST_F(ChannelToken, IsShortHeaderSafeAndStatesItsKey) {
     EXPECT_EQ(token.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_."), std::string::npos);
 }
 
-TEST_F(ChannelToken, BelongsToOneChannel) {
-    EXPECT_FALSE(verify_channel_token(ring, channel_id{random_uuid()}, token).has_value());
-}
+TEST_F(ChannelToken, BelongsToOneChannel) { EXPECT_FALSE(verify_channel_token(ring, channel_id{random_uuid()}, token).has_value()); }
 
 TEST_F(ChannelToken, AnyChangedCharacterIsRefused) {
     for (std::size_t at = 0; at < token.size(); ++at) {
@@ -54,8 +54,10 @@ TEST_F(ChannelToken, AnyChangedCharacterIsRefused) {
 }
 
 TEST_F(ChannelToken, CutLongerAndEmptyAreRefused) {
-    for (std::size_t size = 0; size < token.size(); ++size) EXPECT_FALSE(verify_channel_token(ring, channel, token.substr(0, size)).has_value());
-    for (std::string const& tail : std::vector<std::string>{"A", "=", ".", " ", std::string(300, 'x')}) EXPECT_FALSE(verify_channel_token(ring, channel, token + tail).has_value());
+    for (std::size_t size = 0; size < token.size(); ++size)
+        EXPECT_FALSE(verify_channel_token(ring, channel, token.substr(0, size)).has_value());
+    for (std::string const& tail : std::vector<std::string>{"A", "=", ".", " ", std::string(300, 'x')})
+        EXPECT_FALSE(verify_channel_token(ring, channel, token + tail).has_value());
 }
 
 TEST_F(ChannelToken, OldKeyOpensUntilItLeavesTheRing) {

@@ -125,6 +125,12 @@ TEST(Footer, ParagraphsStayWhereThereIsNoMarker) {
     EXPECT_EQ(parts.footer, "");
 }
 
+TEST(Footer, UnfinishedTagsAreText) {
+    EXPECT_EQ(split("a <p b<br>c").text, "a <p b\nc");
+    EXPECT_EQ(split("a <p <i>b</i><br>c <").text, "a <p <i>b</i>\nc <");
+    EXPECT_EQ(split("x<br>&#128169999;").text, "x\n&#128169999;");
+}
+
 TEST(Footer, WhatAPersonPastesAboveIsHisText) {
     auto const copied = join_description("Hello", "Type: call");
     auto const parts = split(copied + "\n" + copied);

@@ -286,7 +286,7 @@ fields random_fields(testing_world::dice& random) {
 
 TEST(PlanProperties, IsQuietAfterItsOwnResultWasApplied) {
     testing_world::dice random(10);
-    for (int i = 0; i < 40'000; ++i) {
+    for (int i = 0; i < 20'000; ++i) {
         versions v{random_fields(random), random_fields(random), random_fields(random)};
         auto const policy = policies[random.below(4)];
         auto const mode = modes[random.below(4)];
@@ -315,7 +315,7 @@ TEST(PlanProperties, IsQuietAfterItsOwnResultWasApplied) {
 // The pull is stored at once, the push happens later (or is tried again): the second plan still wants exactly the push.
 TEST(PlanProperties, APullStoredBeforeThePushChangesNothingElse) {
     testing_world::dice random(11);
-    for (int i = 0; i < 40'000; ++i) {
+    for (int i = 0; i < 20'000; ++i) {
         versions v{random_fields(random), random_fields(random), random_fields(random)};
         auto const policy = policies[random.below(4)];
         auto const mode = modes[random.below(4)];
@@ -342,7 +342,7 @@ TEST(PlanProperties, SwappingTheSidesSwapsTheResult) {
                                                    : p;
     };
     auto const other = [](side s) { return s == side::crm ? side::google : side::crm; };
-    for (int i = 0; i < 40'000; ++i) {
+    for (int i = 0; i < 20'000; ++i) {
         versions v{random_fields(random), random_fields(random), random_fields(random)};
         for (auto const f : all_fields) {
             if (is_push_only(f)) copy(f, v.base, v.local), copy(f, v.base, v.remote);
@@ -370,7 +370,7 @@ TEST(PlanProperties, SwappingTheSidesSwapsTheResult) {
 
 TEST(PlanProperties, NothingIsLostWithoutAConflictOnRecord) {
     testing_world::dice random(13);
-    for (int i = 0; i < 40'000; ++i) {
+    for (int i = 0; i < 20'000; ++i) {
         versions v{random_fields(random), random_fields(random), random_fields(random)};
         auto const m = plan(v.base, v.local, v.remote, policies[random.below(4)], sync_mode::two_way, newers[random.below(3)]);
         for (auto const f : all_fields) {
@@ -527,7 +527,7 @@ TEST(Absorb, GuestsAddedInGoogleSurviveABlindEditOfTheGuests) {
 // Any order of a pull, an edit and the news of the pull ends with each edit on both sides or in a conflict.
 TEST(AbsorbProperties, NoEditDisappears) {
     testing_world::dice random(15);
-    for (int i = 0; i < 40'000; ++i) {
+    for (int i = 0; i < 20'000; ++i) {
         auto const seen = random_fields(random);
         auto local = seen;
         for (auto const f : all_fields) {

@@ -264,6 +264,11 @@ TEST(Title, PlaceholdersBracesAndGaps) {
         {"", "T", "T"},
         {"   ", "T", "T"},
         {"constant", "constant", "constant"},
+        {"{title} ({customer}", "T (Bosch", "T ("},
+        {"{title} [{customer} x", "T [Bosch x", "T [ x"},
+        {"{title} {customer})", "T Bosch)", "T)"},
+        {"{title} {customer}]", "T Bosch]", "T]"},
+        {"{title} {customer}.", "T Bosch.", "T."},
     };
     task_changed bare;
     bare.title = "T";
@@ -311,7 +316,8 @@ TEST(Colour, NoOtherIsNearerAnywhereOnAGrid) {
 }
 
 TEST(Colour, WhatIsNoHexHasNone) {
-    for (std::string const bad : {"", "#", "red", "#12345", "#1234567", "123456#", "#12345g", "#12 456", "0x123456"})
+    for (std::string const bad : {"", "#", "red", "#12345", "#1234567", "123456#", "#12345g", "#12 456", "0x123456", "#12345G", "#12345`",
+                                  "#12345@", "#12345/", "#12345:"})
         EXPECT_EQ(nearest_color_id(bad), "") << bad;
 }
 

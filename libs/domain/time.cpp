@@ -242,8 +242,7 @@ std::variant<time_range, refusal> understand_time(std::string_view start, std::s
 
 spoken_time speak(time_range const& range) {
     if (range.all_day) return {.start = date_text(range.first_day), .end = date_text(range.end_day), .time_zone = {}, .all_day = true};
-    bool const within = year_of(std::chrono::floor<days>(range.start)) >= year_min &&
-                        year_of(std::chrono::floor<days>(range.end + days(1))) <= zone_year_max;
+    bool const within = year_of(std::chrono::floor<days>(range.end + days(1))) <= zone_year_max;
     auto const* const zone = within && !range.zone.empty() && !is_utc(range.zone) ? find_zone(range.zone) : nullptr;
     bool const keeps_name = zone || is_utc(range.zone);
     return {.start = speak_at(range.start, zone),

@@ -234,6 +234,13 @@ TEST(Speak, SaysUtcWhereTheZoneIsUnknownOrItsFilesEnd) {
     EXPECT_EQ(late.time_zone, "UTC");
 }
 
+TEST(Speak, TheFirstNightOfTheFirstYearComesBack) {
+    auto const first = range_of(understood("1970-01-01T00:00:00", "1970-01-01T01:00:00"));
+    auto const said = speak(first);
+    EXPECT_EQ(said.start, "1970-01-01T00:00:00");
+    EXPECT_EQ(range_of(understood(said.start, said.end, said.time_zone)), first);
+}
+
 TEST(Speak, SaysDatesForWholeDays) {
     auto const said = speak({.all_day = true, .first_day = day(2026, 1, 9), .end_day = day(2026, 1, 10)});
     EXPECT_EQ(said.start, "2026-01-09");

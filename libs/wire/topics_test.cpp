@@ -96,6 +96,8 @@ void expect_equal(domain::task_changed const& a, domain::task_changed const& b) 
 TEST(Encoding, FollowsTheContentTypeAndElseTheFirstByte) {
     EXPECT_EQ(*encoding_of("application/json", ""), encoding::json);
     EXPECT_EQ(*encoding_of("Application/JSON ; charset=utf-8", "x"), encoding::json);
+    EXPECT_EQ(*encoding_of("\tapplication/json\t;", "x"), encoding::json);
+    EXPECT_EQ(*encoding_of(" application/json ", "x"), encoding::json);
     EXPECT_EQ(*encoding_of("application/protobuf", "{"), encoding::protobuf);
     EXPECT_EQ(*encoding_of("application/x-protobuf", ""), encoding::protobuf);
     EXPECT_EQ(*encoding_of("application/vnd.google.protobuf", ""), encoding::protobuf);
@@ -357,16 +359,23 @@ TEST(CalendarChanged, WhatIsWrongIsRefusedAndNamed) {
         EXPECT_EQ(m.error().code, c.code);
         EXPECT_NE(m.error().context.find(c.named), std::string::npos) << m.error().context;
     }
-    // A timestamp with more seconds than there are in 9999 years: field 9, then field 1 as a varint.
-    std::string binary =
+    // Timestamps as only a binary value can spell them: field 9 with seconds (field 1) or nanoseconds (field 2) out of range.
+    std::string const ids =
         "\x1a\x24"
         "0191e0a0-0000-7000-8000-000000000001"
         "\x22\x24"
         "0191e0a0-0000-7000-8000-000000000002";
-    binary += std::string("\x4a\x0a\x08\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 12);
-    auto const m = decode_calendar_changed(binary, encoding::protobuf);
-    ASSERT_FALSE(m.has_value());
-    EXPECT_NE(m.error().context.find("receivedAt"), std::string::npos) << m.error().context;
+    std::string const nine(9, '\xff');
+    std::string const too_late = "\x4a\x0a\x08" + std::string(8, '\xff') + "\x7f";
+    std::string const too_early = "\x4a\x0b\x08" + std::string(9, '\x80') + "\x01";
+    std::string const negative_nanos = "\x4a\x0b\x10" + nine + "\x01";
+    std::string const a_second_of_nanos = "\x4a\x06\x10\x80\x94\xeb\xdc\x03";
+    for (auto const& stamp : {too_late, too_early, negative_nanos, a_second_of_nanos}) {
+        auto const m = decode_calendar_changed(ids + stamp, encoding::protobuf);
+        ASSERT_FALSE(m.has_value());
+        EXPECT_NE(m.error().context.find("receivedAt"), std::string::npos) << m.error().context;
+    }
+    EXPECT_TRUE(decode_calendar_changed(ids + "\x4a\x06\x10\xff\x93\xeb\xdc\x03", encoding::protobuf).has_value());
 }
 
 domain::task_update full_update() {

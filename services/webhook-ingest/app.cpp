@@ -51,8 +51,8 @@ struct app {
         o.password = s.database_password;
         o.application_name = "calbridge-webhook-ingest";
         o.connections_max = 4;
-        o.acquire_time_max = 500ms;
-        o.statement_time_max = 500ms;
+        o.acquire_time_max = 300ms;
+        o.statement_time_max = 1000ms;
         return o;
     }
     static ingest_options how(settings const& s) {

@@ -9,7 +9,6 @@ namespace {
 
 using steady = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds late_every{50};
 constexpr std::chrono::seconds absent_life{10};
 constexpr std::chrono::seconds one_line_every{1};
 
@@ -37,7 +36,7 @@ task<void> ingest::release_late() {
     auto& size = metrics::get_gauge("calbridge_ingest_in_flight", "Records on their way to Kafka.");
     auto& cached = metrics::get_gauge("calbridge_ingest_channels_cached", "Channels remembered.");
     for (;;) {
-        co_await sleep_for(late_every);
+        co_await sleep_for(late_answers_every);
         auto const now = steady::now();
         while (!answers_due_.empty() && answers_due_.front().until <= now) {
             auto const due = answers_due_.front();

@@ -18,14 +18,17 @@
 
 namespace calbridge::ingest {
 
+// How often late answers are looked for.
+inline constexpr std::chrono::milliseconds late_answers_every{50};
+
 struct ingest_options {
     std::string path{"/webhooks/google"};
     std::string topic{"calendar-changed"};
     std::size_t channels_max{100000};       // remembered
     std::size_t in_flight_max{20000};       // records on their way to Kafka; one more is answered 503 at once
     std::size_t look_ups_max{256};          // at PostgreSQL at the same time; beyond, the token alone decides
-    std::chrono::milliseconds look_up_time_max{500};
-    std::chrono::milliseconds answer_time_max{1700};  // 503 when Kafka has not confirmed by then
+    std::chrono::milliseconds look_up_time_max{300};
+    std::chrono::milliseconds answer_time_max{1600};  // 503 when Kafka has not confirmed by then
 };
 
 class ingest final : public request_handler {

@@ -66,27 +66,32 @@ cmd_test() {
   with_lock "build-$preset" build "$preset"
   say "built $preset after $SECONDS s"
 
-  if ! test_env_running; then
-    # What was started here ends here, whatever happens in between; and silently, for ctest has the last word.
-    trap _test_env_end EXIT
-    trap 'exit 130' INT
-    trap 'exit 143' TERM
-  fi
+  # What was started here ends here, whatever happens in between; and silently, for ctest has the last word.
+  local started_test_env=''
+  test_env_running || started_test_env=1
+  CALBRIDGE_TEST_RUN=$$-$(random_hex 4)
+  export CALBRIDGE_TEST_RUN
+  trap '_test_end "$started_test_env"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
   with_lock test-env test_env_up
   CALBRIDGE_TEST_PG=$(test_env_pg)
   CALBRIDGE_TEST_KAFKA=$(test_env_kafka)
-  export CALBRIDGE_TEST_PG CALBRIDGE_TEST_KAFKA CALBRIDGE_DISCOVERY_DIR="$discovery_dir"
+  export CALBRIDGE_TEST_PG CALBRIDGE_TEST_KAFKA CALBRIDGE_DISCOVERY_DIR="$discovery_dir" CALBRIDGE_BINARY_DIR="$root/build/$preset/bin"
   local status=0
   ctest --test-dir "$root/build/$preset" --output-on-failure --no-tests=error -j "$(nproc)" "${arguments[@]}" 2>&1 || status=$?
   exit "$status"
 }
 
-_test_env_end() {
+_test_end() { # STARTED_TEST_ENV
   local status=$?
   trap - EXIT
-  with_lock test-env test_env_down || true
-  # A CI clone is thrown away; what lies outside it must not stay.
-  [[ ${CI:-} != true ]] || test_env_remove || true
+  stacks_down_of "$CALBRIDGE_TEST_RUN" 2>/dev/null || true
+  if [[ $1 ]]; then
+    with_lock test-env test_env_down || true
+    # A CI clone is thrown away; what lies outside it must not stay.
+    [[ ${CI:-} != true ]] || test_env_remove || true
+  fi
   exit "$status"
 }
 

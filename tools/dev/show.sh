@@ -20,9 +20,10 @@ cmd_demo() {
     trap 'exit 130' INT
     trap 'exit 143' TERM
   fi
-  with_lock stack stack_up ''
-  local status=0
-  _demo_environment python3 -B "$root/tools/dev/demo.py" || status=$?
+  with_lock "stack${check:+-demo-check}" stack_up ''
+  local status=0 environment
+  mapfile -t environment < <(stack_environment)
+  env "${environment[@]}" python3 -B "$root/tools/dev/demo.py" || status=$?
   if [[ ! $check ]]; then _explain_stack; fi
   exit "$status"
 }
@@ -37,18 +38,9 @@ _demo_end() {
       log_tail "$(_process_dir "$name")/log" 8
     done
   fi
-  with_lock stack stack_down || status=1
-  with_lock stack stack_remove || status=1
+  stack_down || status=1
+  stack_remove || status=1
   exit "$status"
-}
-
-# What the demo needs to know about the stack, by environment.
-_demo_environment() { # COMMAND...
-  env DEMO_GATEWAY="$(_gateway_url)" DEMO_EMULATOR="http://127.0.0.1:${port_of[google-emulator]}" \
-    DEMO_INGEST="http://127.0.0.1:${port_of[webhook-ingest]}" \
-    DEMO_KAFKA="127.0.0.1:$(<"$stack_dir/kafka/port")" PGPASSFILE="$stack_dir/pgpass" \
-    DEMO_DATABASE="host=127.0.0.1 port=$(<"$stack_dir/postgresql/port") dbname=calbridge user=postgres" \
-    DEMO_RENEWER_PRIVATE="http://127.0.0.1:${port_of[channel-renewer.private]}" DEMO_SECRETS="$stack_dir/secrets" "$@"
 }
 
 cmd_bench() {

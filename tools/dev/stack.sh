@@ -17,7 +17,8 @@ declare -A preferred_port=(
 
 # use_stack NAME: another folder and other ports, so that a check does not disturb the stack somebody works with.
 use_stack() {
-  stack_dir="$run_dir/$1"
+  [[ $1 =~ ^[a-z0-9_-]+$ ]] || die "a stack's name is lower-case letters, digits, - and _; it was '$1'"
+  stack_dir="$run_dir/stacks/$1"
   local name
   for name in "${!preferred_port[@]}"; do preferred_port[$name]=; done
 }
@@ -163,13 +164,14 @@ _arguments() { # PROCESS: one a line
   case $1 in
     google-emulator)
       printf '%s\n' --port "${port_of[google-emulator]}" --discovery "$discovery_dir" \
-        --push-map "https://hooks.calbridge.test=http://127.0.0.1:${port_of[webhook-ingest]}" \
+        --push-map "https://hooks.calbridge.test=${CALBRIDGE_PUSH_TO:-http://127.0.0.1:${port_of[webhook-ingest]}}" \
         --user anna@example.com --user bob@example.com
       ;;
   esac
 }
 
-_binary() { printf '%s\n' "$root/build/dev/bin/$1"; }
+# Tests of another preset bring their own binaries.
+_binary() { printf '%s\n' "${CALBRIDGE_BINARY_DIR:-$root/build/dev/bin}/$1"; }
 
 _wanted() { [[ $1 != google-emulator || $google_mode == emulator ]]; } # PROCESS
 
@@ -258,7 +260,7 @@ _prepare_database() {
 }
 
 _ctl() {
-  env -u CALBRIDGE_TEST_PG -u CALBRIDGE_TEST_KAFKA PGPASSFILE="$stack_dir/pgpass" \
+  env -i PATH=/usr/bin:/bin LANG=C.UTF-8 TZ=UTC PGPASSFILE="$stack_dir/pgpass" \
     CALBRIDGE_DATABASE_URL="host=127.0.0.1 port=$(<"$stack_dir/postgresql/port") dbname=calbridge user=postgres" \
     CALBRIDGE_KAFKA_BROKERS="127.0.0.1:$(<"$stack_dir/kafka/port")" \
     "$(_binary calbridgectl)" "$@" >>"$stack_dir/calbridgectl.log" 2>&1 || {
@@ -382,4 +384,91 @@ cmd_logs() {
   esac
   [[ -e $file ]] || die "$name has written no log yet: start it with ./dev up"
   if [[ $follow ]]; then exec tail -n 200 -F "$file"; else cat "$file"; fi
+}
+
+_stack_stop_one() { # PROCESS
+  case $1 in
+    postgresql) pg_stop "$stack_dir/postgresql" ;;
+    kafka) kafka_stop "$stack_dir/kafka" ;;
+    *) stop_process "$1" "$(_process_dir "$1")/pid" ;;
+  esac
+}
+
+# Ends it as a crash would.
+_stack_kill_one() { # PROCESS
+  local dir pid
+  case $1 in
+    postgresql | kafka) dir=$stack_dir/$1 ;;
+    *) dir=$(_process_dir "$1") ;;
+  esac
+  pid=$(running_pid "$dir/pid") || die "$1 does not run"
+  kill -s KILL "$pid"
+  wait_until 10 _process_gone "$dir/pid" || die "$1 (pid $pid) cannot be ended"
+}
+
+_stack_start_one() { # PROCESS
+  case $1 in
+    postgresql) pg_start "$stack_dir/postgresql" scram ;;
+    kafka)
+      kafka_start "$stack_dir/kafka"
+      kafka_wait "$stack_dir/kafka"
+      ;;
+    *)
+      _load_secrets
+      _choose_ports
+      _google_mode ''
+      _apply_process "$1"
+      ;;
+  esac
+}
+
+# For the end-to-end tests: a stack of their own by name, and single parts of it. Expects a build.
+cmd_stack() {
+  local name=${1:-} action=${2:-} process=${3:-}
+  [[ $name && $action ]] || die "usage: ./dev stack NAME up | down | env | start PROCESS | stop PROCESS | kill PROCESS"
+  use_stack "$name"
+  unset GOOGLE_CLIENT_ID GOOGLE_CLIENT_SECRET GOOGLE_REDIRECT_URI
+  case $action in
+    up)
+      mkdir -p "$stack_dir"
+      printf '%s\n' "${CALBRIDGE_TEST_RUN:-}" >"$stack_dir/test_run"
+      with_lock "stack-$name" stack_up ''
+      stack_environment
+      ;;
+    down)
+      with_lock "stack-$name" stack_down
+      with_lock "stack-$name" stack_remove
+      ;;
+    env)
+      _load_ports
+      stack_environment
+      ;;
+    start | stop | kill) with_lock "stack-$name" "_stack_${action}_one" "$process" ;;
+    *) die "there is no '$action' for a stack" ;;
+  esac
+}
+
+_load_ports() {
+  local file
+  for file in "$stack_dir"/ports/*; do port_of[$(basename "$file")]=$(<"$file"); done
+}
+
+# What a driver needs to know, as NAME=value lines. The files it names hold the secrets.
+stack_environment() {
+  local name
+  printf '%s\n' "DEMO_STACK=$stack_dir" "DEMO_GATEWAY=$(_gateway_url)" "DEMO_EMULATOR=http://127.0.0.1:${port_of[google-emulator]}" \
+    "DEMO_INGEST=http://127.0.0.1:${port_of[webhook-ingest]}" "DEMO_KAFKA=127.0.0.1:$(<"$stack_dir/kafka/port")" \
+    "DEMO_DATABASE=host=127.0.0.1 port=$(<"$stack_dir/postgresql/port") dbname=calbridge user=postgres passfile=$stack_dir/pgpass"
+  for name in "${stack_services[@]}"; do printf 'DEMO_PRIVATE_%s=http://127.0.0.1:%s\n' "${name//-/_}" "${port_of[$name.private]}"; done
+}
+
+# Whatever the tests of one run left behind when they were ended from outside.
+stacks_down_of() { # RUN
+  local dir
+  for dir in "$run_dir"/stacks/*/; do
+    [[ $(cat "$dir/test_run" 2>/dev/null) == "$1" ]] || continue
+    use_stack "$(basename "$dir")"
+    stack_down
+    stack_remove
+  done
 }

@@ -36,28 +36,28 @@ def wait_for(what, probe, limit=LIMIT_S):
 # ---- the browser ----------------------------------------------------------------------------------------------------
 
 
-class Form(html.parser.HTMLParser):
-    """The first form of a page: where it posts to and its fields; the last one of several buttons wins by `press`."""
+class Forms(html.parser.HTMLParser):
+    """The forms of a page: where each goes, its fields as a browser would send them, its buttons."""
 
     def __init__(self, page):
         super().__init__()
-        self.action, self.method, self.fields, self.buttons, self._inside, self._seen = None, "get", [], [], False, False
+        self.all, self._open = [], None
         self.feed(page)
 
     def handle_starttag(self, tag, attrs):
         at = dict(attrs)
-        if tag == "form" and not self._seen:
-            self.action, self.method, self._inside, self._seen = at.get("action", ""), at.get("method", "get").lower(), True, True
-        elif self._inside and tag == "input" and at.get("name"):
-            if at.get("type") in ("checkbox", "radio") and "checked" not in at:
-                return
-            self.fields.append((at["name"], at.get("value", "")))
-        elif self._inside and tag == "button" and at.get("name"):
-            self.buttons.append((at["name"], at.get("value", "")))
+        if tag == "form":
+            self._open = {"action": at.get("action", ""), "method": at.get("method", "get").lower(), "fields": [], "buttons": []}
+            self.all.append(self._open)
+        elif self._open and at.get("name") and tag in ("input", "button"):
+            if tag == "button":
+                self._open["buttons"].append((at["name"], at.get("value", "")))
+            elif at.get("type") not in ("checkbox", "radio") or "checked" in at:
+                self._open["fields"].append((at["name"], at.get("value", "")))
 
     def handle_endtag(self, tag):
         if tag == "form":
-            self._inside = False
+            self._open = None
 
 
 class Page:
@@ -104,7 +104,7 @@ class Browser:
                     jar[key] = content
         return Page(url, response.status, fields, text)
 
-    def open(self, url, method="GET", body=None, headers=None):
+    def open(self, method, url, body=None, headers=None):
         for _ in range(10):
             page = self.once(method, url, body, headers)
             if page.status not in (301, 302, 303, 307, 308):
@@ -114,22 +114,21 @@ class Browser:
                 method, body, headers = "GET", None, None
         raise Broken(f"more than 10 redirects, the last to {url}")
 
-    def submit(self, page, press=None, change=None):
-        """Sends the page's first form. `press` names a button (name, value); `change` replaces fields."""
-        form = Form(page.body)
-        expect(form.action is not None, f"{page.url} shows no form: {page.body[:300]}")
-        fields = [(n, v) for n, v in form.fields if n not in (change or {})] + list((change or {}).items())
-        if press:
-            fields.append(press)
-        elif form.buttons:
-            fields.append(form.buttons[0])
+    def submit(self, page, action="", press=None, change=None, follow=True):
+        """Sends the page's first form whose address holds `action`. `press`: a button (name, value); `change`: other values."""
+        form = next((f for f in Forms(page.body).all if action in f["action"]), None)
+        expect(form, f"{page.url} answered {page.status} and shows no form for {action or 'anything'}: {page.body[:400]}")
+        fields = [(n, v) for n, v in form["fields"] if n not in (change or {})] + list((change or {}).items())
+        fields += [press] if press else form["buttons"][:1]
         encoded = urllib.parse.urlencode(fields)
-        url = urllib.parse.urljoin(page.url, form.action)
+        url = urllib.parse.urljoin(page.url, form["action"])
+        send = self.open if follow else self.once
+        if form["method"] == "get":
+            return send("GET", url + ("?" + encoded if encoded else ""))
         origin = "{0.scheme}://{0.netloc}".format(urllib.parse.urlsplit(page.url))
-        if form.method == "get":
-            return self.open(url + ("?" + encoded if encoded else ""))
-        return self.open(url, "POST", encoded, {"Content-Type": "application/x-www-form-urlencoded", "Origin": origin,
-                                                "Sec-Fetch-Site": "same-origin"})
+        same = urllib.parse.urlsplit(page.url).netloc == urllib.parse.urlsplit(url).netloc
+        return send("POST", url, encoded, {"Content-Type": "application/x-www-form-urlencoded", "Origin": origin,
+                                           "Sec-Fetch-Site": "same-origin" if same else "cross-site"})
 
 
 # ---- Kafka and PostgreSQL, through their ordinary clients --------------------------------------------------------------
@@ -164,7 +163,7 @@ class Producer:
 
     def send(self, topic, key, value):
         """One JSON line with a key, as any Kafka client could produce it."""
-        done = subprocess.run(["kcat", "-P", "-b", self.brokers, "-t", topic, "-k", key, "-X", "acks=all"], input=json.dumps(value),
+        done = subprocess.run(["kcat", "-P", "-b", self.brokers, "-t", topic, "-k", key, "-X", "acks=all", "-X", "partitioner=murmur2_random"], input=json.dumps(value),
                               text=True, capture_output=True, check=False)
         expect(done.returncode == 0, f"kcat: {done.stderr.strip()}")
 
@@ -191,41 +190,67 @@ class Database:
 # ---- the three people -------------------------------------------------------------------------------------------------
 
 
+# Which members of a task belong to a field that task-updates names.
+MEMBERS = {"time": ("start", "end", "timeZone"), "guests": ("attendees",)}
+
+
 class Crm:
-    """Holds tasks, produces each change as a whole snapshot, and takes over what task-updates says."""
+    """Holds tasks, produces each change as a whole snapshot, and takes over what task-updates says, as docs/topics.md asks."""
 
     def __init__(self, stack, tenant, user):
-        self.stack, self.key, self.tenant, self.user, self.tasks, self._read = stack, f"{tenant}/{user}", tenant, user, {}, {}
+        self.stack, self.key, self.tenant, self.user = stack, f"{tenant}/{user}", tenant, user
+        self.tasks, self._applied, self._edited = {}, {}, {}
 
-    def save(self, task):
-        held = self.tasks.setdefault(task, {"tenantId": self.tenant, "userId": self.user, "taskId": task, "version": 0})
-        held["version"] += 1
-        self.stack.producer.send("task-changed", self.key, held)
+    def new(self, task, **fields):
+        self.tasks[task] = {"tenantId": self.tenant, "userId": self.user, "taskId": task, "version": 0, **fields}
+        self._produce(task)
+
+    def edit(self, task, **fields):
+        """A user's edit of some fields."""
+        for name in fields:
+            field = next((f for f, members in MEMBERS.items() if name in members), name)
+            self._edited[task, field] = self.tasks[task]["version"] + 1
+        self.tasks[task].update(fields)
+        self._produce(task)
+
+    def _produce(self, task):
+        self.tasks[task]["version"] += 1
+        self.stack.producer.send("task-changed", self.key, self.tasks[task])
 
     def updates(self, task):
-        """Every update of the task so far, by sequence. The values of `changed` fields are taken over as they are read."""
+        """Every update of the task so far, by sequence and without repeats; those not seen before are applied."""
         found = {}
         for _, key, _, value in list(self.stack.updates.records):
             update = json.loads(value)
             if key == self.key and update.get("taskId") == task:
                 found[int(update["sequence"])] = update
         for sequence in sorted(found):
-            if sequence > self._read.get(task, 0):
-                self._read[task] = sequence
+            if sequence > self._applied.get(task, 0):
+                self._applied[task] = sequence
                 self._apply(task, found[sequence])
         return [found[sequence] for sequence in sorted(found)]
 
+    def last(self, task):
+        """The newest sequence."""
+        updates = self.updates(task)
+        return int(updates[-1]["sequence"]) if updates else 0
+
     def _apply(self, task, update):
-        held = self.tasks[task]
-        for name in update.get("changed", []):
-            for member in {"time": ("start", "end", "timeZone"), "guests": ("attendees",)}.get(name, (name,)):
-                held[member] = update.get(member, "")
-        held["appliedUpdateSeq"] = int(update["sequence"])
+        held, took = self.tasks[task], False
+        for field in update.get("changed", []):
+            # What the user edited here after the version this was computed from is his; calbridge will hear of it.
+            if self._edited.get((task, field), 0) <= int(update.get("taskVersion", 0)):
+                held.update({member: update.get(member, "") for member in MEMBERS.get(field, (field,))})
+                took = True
+        if took:
+            # As CRMs do, it announces its own new state; nothing may come of that.
+            held["appliedUpdateSeq"] = int(update["sequence"])
+            self._produce(task)
 
     def wait(self, task, what, holds, after=0):
         """The first update with a sequence above `after` for which `holds`."""
         return wait_for(f"{what} on task-updates", lambda: next(
-            (u for u in self.updates(task) if int(u["sequence"]) > after and holds(u)), None))
+            (u for u in self.updates(task) if int(u["sequence"]) > after and holds(u)), None), self.stack.limit)
 
 
 class Calendar:
@@ -246,6 +271,16 @@ class Calendar:
 
     def event(self, event):
         return self.call("GET", self._path(event), missing_ok=True)
+
+    def is_there(self, event):
+        held = self.event(event)
+        return held is not None and held["status"] != "cancelled"
+
+    def events(self):
+        return self.call("GET", self._path("").rstrip("/"))["items"]
+
+    def add(self, event):
+        return self.call("POST", self._path("").rstrip("/"), event)
 
     def edit(self, event, changes):
         return self.call("PATCH", self._path(event), changes)

@@ -54,7 +54,7 @@ _load_secrets() {
   if [[ ! -e $file ]]; then (umask 077 && : >"$file"); fi
   secret=()
   while read -r line; do secret[${line%%=*}]=${line#*=}; done <"$file"
-  for wanted in database_owner database_gateway database_ingest database_worker database_renewer google_client_secret launch; do
+  for wanted in database_owner database_gateway database_ingest database_worker database_renewer google_client_secret launch_key; do
     [[ ${secret[$wanted]:-} ]] || secret[$wanted]=$(random_hex 24)
   done
   for wanted in key_ring channel_keys; do
@@ -113,6 +113,7 @@ _settings() { # PROCESS
     oauth-gateway)
       _database_settings gateway
       _put CALBRIDGE_KEY_RING "${secret[key_ring]}"
+      _put CALBRIDGE_LAUNCH_KEY "${secret[launch_key]}"
       _put CALBRIDGE_PORT "${port_of[oauth-gateway]}"
       _put CALBRIDGE_PUBLIC_URL "$(_gateway_url)"
       _google_settings

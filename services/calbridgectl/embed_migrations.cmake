@@ -1,0 +1,21 @@
+# Writes the migrations as a C++ source: cmake -DFOLDER=libs/store/migrations -DOUTPUT=x.cpp -P embed_migrations.cmake
+file(GLOB files "${FOLDER}/*.sql")
+list(SORT files)
+set(entries "")
+set(texts "")
+foreach(file IN LISTS files)
+  get_filename_component(stem "${file}" NAME_WE)
+  if(NOT stem MATCHES "^([0-9][0-9][0-9][0-9])_([a-z0-9_]+)$")
+    message(FATAL_ERROR "${file}: a migration is called 0001_name.sql, digits and lower case only")
+  endif()
+  set(version "${CMAKE_MATCH_1}")
+  set(name "${CMAKE_MATCH_2}")
+  string(REGEX REPLACE "^0+" "" number "${version}")
+  file(READ "${file}" hex HEX)
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "'\\\\x\\1'," bytes "${hex}")
+  string(APPEND texts "constexpr char text_${version}[] = {${bytes}};\n")
+  string(APPEND entries "        {${number}, \"${name}\", std::string(text_${version}, sizeof text_${version})},\n")
+endforeach()
+file(WRITE "${OUTPUT}"
+  "#include \"migrations.h\"\n\nnamespace calbridge::ctl {\nnamespace {\n${texts}}  // namespace\n\n"
+  "std::vector<migration> embedded_migrations() {\n    return {\n${entries}    };\n}\n\n}  // namespace calbridge::ctl\n")

@@ -154,7 +154,8 @@ def connect(stack):
     browser = Browser()
     started = time.monotonic()
     page = browser.open("GET", launch_link(stack.gateway, stack.launch_key, TENANT, USER))
-    consent = browser.submit(page, action="/connect/")
+    expect("/settings/calendar/connect/default" in page.body, f"{page.url} answered {page.status} and offers no account to connect: {page.body[:400]}")
+    consent = browser.submit(browser.open("GET", stack.gateway + "/settings/calendar/connect/default"), action="/connect/")
     expect(consent.url.startswith(stack.emulator), f"Connect led to {consent.url} ({consent.status}), not to Google: {consent.body[:400]}")
     question = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(consent.url).query))
     expect(question.get("response_type") == "code" and question.get("code_challenge_method") == "S256" and question.get("state"),

@@ -261,7 +261,7 @@ _prepare_database() {
 }
 
 _ctl() {
-  env -i PATH=/usr/bin:/bin LANG=C.UTF-8 TZ=UTC PGPASSFILE="$stack_dir/pgpass" \
+  env -i PATH=/usr/bin:/bin LANG=C.UTF-8 TZ=UTC CALBRIDGE_DATABASE_PASSWORD_FILE="$stack_dir/postgresql/password" \
     CALBRIDGE_DATABASE_URL="host=127.0.0.1 port=$(<"$stack_dir/postgresql/port") dbname=calbridge user=postgres" \
     CALBRIDGE_KAFKA_BROKERS="127.0.0.1:$(<"$stack_dir/kafka/port")" \
     "$(_binary calbridgectl)" "$@" >>"$stack_dir/calbridgectl.log" 2>&1 || {

@@ -130,6 +130,7 @@ TEST_F(Contract, TheLogTellsWhatWasAskedAndHowLongItTook) {
     auto const& last = log.at("requests").as_array().back().as_object();
     EXPECT_EQ(text_at(last, "call"), "calendar.events.insert");
     EXPECT_EQ(last.at("status").to_number<int>(), 200);
+    EXPECT_EQ(last.at("at_us").to_number<std::int64_t>(), clock.now().time_since_epoch().count());
     EXPECT_GT(last.at("ns").to_number<std::int64_t>(), 0);
     EXPECT_NE(text_at(last, "body").find("aaaaa"), std::string_view::npos);
     EXPECT_FALSE(last.at("headers").as_object().contains("authorization"));

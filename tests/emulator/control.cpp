@@ -2,50 +2,24 @@
 
 #include "common/base/encoding.h"
 #include "tests/emulator/calendars.h"
+#include "tests/emulator/control_words.h"
 #include "tests/emulator/events.h"
 #include "tests/emulator/push.h"
 #include "tests/emulator/times.h"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
-#include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 namespace calbridge::emulator {
 
 namespace {
 
-reply ok(bj::value body) {
-    reply out;
-    out.body = std::move(body);
-    return out;
-}
-reply wrong(std::string_view why, int status = 400) {
-    reply out;
-    out.status = status;
-    out.body = bj::object{{"error", why}};
-    return out;
-}
-
-std::uint64_t since_of(params const& q) { return static_cast<std::uint64_t>(to_integer(value_of(q, "since")).value_or(0)); }
-
-bj::object to_json(http::headers const& fields) {
-    bj::object out;
-    for (auto const& [name, value] : fields) out[lower(name)] = value;
-    return out;
-}
-
 bj::object to_json(fault const& f) {
     return {{"match", bj::object{{"method", f.method}, {"path_prefix", f.path_prefix}, {"path_contains", f.path_contains}, {"nth", f.nth}}},
             {"action", f.action}, {"status", f.status}, {"reason", f.reason}, {"delay_ms", f.delay_ms}, {"times", f.times}, {"seen", f.seen}, {"hit", f.hit}};
-}
-
-bj::object summary_of(calendar const& cal) {
-    bj::object roles;
-    for (auto const& [who, role] : cal.roles) roles[who] = role;
-    return {{"id", cal.id}, {"summary", cal.summary}, {"owner", cal.owner}, {"time_zone", cal.time_zone}, {"primary", cal.primary},
-            {"watchable", cal.watchable}, {"change", cal.change}, {"events", cal.events.size()}, {"roles", std::move(roles)}};
 }
 
 }  // namespace
@@ -117,190 +91,10 @@ reply control::route(request const& r, params const& q, bj::object const& body, 
         bj::array out;
         for (auto const& e : c_.effects)
             if (e.number > since_of(q))
-                out.emplace_back(bj::object{{"number", e.number}, {"at", format_utc(e.at)}, {"actor", e.actor}, {"client", e.client}, {"calendar", e.calendar}, {"event", e.event}, {"kind", e.kind}, {"etag", etag_text(e.etag)}});
+                out.emplace_back(bj::object{{"number", e.number}, {"at", format_utc(e.at)}, {"at_us", unix_us(e.at)}, {"actor", e.actor}, {"client", e.client}, {"calendar", e.calendar}, {"event", e.event}, {"kind", e.kind}, {"etag", etag_text(e.etag)}});
         return ok(bj::object{{"effects", std::move(out)}});
     }
     return wrong("no such control: " + r.method + " " + r.path, 404);
-}
-
-reply control::users(request const& r, bj::object const& body) {
-    if (r.method == "POST") {
-        auto const email = lower(text_at(body, "email"));
-        if (email.find('@') == std::string::npos) return wrong("email is required");
-        std::string const zone(text_at(body, "time_zone", "Europe/Zurich"));
-        if (!is_zone(zone)) return wrong("time_zone is not known");
-        auto& u = create_user(c_, email, zone);
-        u.name = std::string(text_at(body, "name", u.name));
-        u.hd = std::string(text_at(body, "hd", u.hd));
-        u.has_calendar = flag_at(body, "has_calendar", u.has_calendar);
-        return ok(bj::object{{"email", u.email}, {"sub", u.sub}, {"calendar", u.email}});
-    }
-    bj::array out;
-    for (auto const& [_, u] : c_.users) out.emplace_back(bj::object{{"email", u.email}, {"sub", u.sub}, {"name", u.name}, {"time_zone", u.time_zone}});
-    return ok(bj::object{{"users", std::move(out)}});
-}
-
-reply control::clients(request const& r, bj::object const& body) {
-    if (r.method == "POST") {
-        std::string const id(text_at(body, "id"));
-        if (id.empty()) return wrong("id is required");
-        auto& client = c_.clients[id];
-        client.id = id;
-        client.secret = std::string(text_at(body, "secret", client.secret));
-        client.project = std::string(text_at(body, "project", client.project));
-        client.deleted = flag_at(body, "deleted", client.deleted);
-        if (auto const* uris = array_at(body, "redirect_uris")) {
-            client.redirect_uris.clear();
-            for (auto const& u : *uris) client.redirect_uris.emplace_back(u.is_string() ? std::string(u.get_string()) : std::string());
-        }
-    }
-    bj::array out;
-    for (auto const& [_, client] : c_.clients) {
-        bj::array uris;
-        for (auto const& u : client.redirect_uris) uris.emplace_back(u);
-        out.emplace_back(bj::object{{"id", client.id}, {"project", client.project}, {"redirect_uris", std::move(uris)}, {"deleted", client.deleted}});
-    }
-    return ok(bj::object{{"clients", std::move(out)}});
-}
-
-reply control::calendars(request const& r, std::vector<std::string> const& at, params const& q, bj::object const& body) {
-    if (at.size() == 1) {
-        if (r.method == "POST") {
-            auto* owner = c_.find_user(text_at(body, "owner"));
-            if (owner == nullptr) return wrong("owner is not known");
-            std::string const id(text_at(body, "id", "c_" + c_.random_id(40) + "@group.calendar.google.com"));
-            std::string const zone(text_at(body, "time_zone", owner->time_zone));
-            if (!is_zone(zone)) return wrong("time_zone is not known");
-            auto& cal = create_calendar(c_, *owner, id, std::string(text_at(body, "summary", "Calendar")), zone);
-            cal.watchable = flag_at(body, "watchable", true);
-            return ok(summary_of(cal));
-        }
-        bj::array out;
-        auto const user = value_of(q, "user");
-        for (auto const& [_, cal] : c_.calendars)
-            if (user.empty() || role_of(cal, user) != role::none) out.emplace_back(summary_of(cal));
-        return ok(bj::object{{"calendars", std::move(out)}});
-    }
-    auto* cal = c_.find_calendar(at[1]);
-    if (cal == nullptr) return wrong("no such calendar", 404);
-    if (at.size() > 2 && at[2] == "events") return events(r, *cal, at, q, body);
-    if (at.size() == 3 && at[2] == "bulk" && r.method == "POST") return bulk(*cal, body);
-    if (at.size() == 3 && at[2] == "share" && r.method == "POST") {
-        auto const email = lower(text_at(body, "email"));
-        auto const role = text_at(body, "role", "reader");
-        if (role != "none" && role_named(role) == role::none) return wrong("role is not known");
-        share(c_, *cal, email, role, flag_at(body, "add_to_list", true));
-        return ok(summary_of(*cal));
-    }
-    if (at.size() == 3 && at[2] == "expire_tokens" && r.method == "POST") {
-        auto const email = text_at(body, "email");
-        for (auto const& [who, _] : c_.users)
-            if (email.empty() || email == who) ++cal->epochs[who];
-        return ok(summary_of(*cal));
-    }
-    if (at.size() != 2) return wrong("no such control", 404);
-    if (r.method == "PATCH") {
-        cal->watchable = flag_at(body, "watchable", cal->watchable);
-        cal->summary = std::string(text_at(body, "summary", cal->summary));
-        std::string const zone(text_at(body, "time_zone", cal->time_zone));
-        if (!is_zone(zone)) return wrong("time_zone is not known");
-        cal->time_zone = zone;
-        cal->etag = c_.next_etag_number();
-    } else if (r.method == "DELETE") {
-        for (auto const& [email, _] : c_.users)
-            if (role_of(*cal, email) != role::none) share(c_, *cal, email, "none", false);
-        c_.channels_of.erase(events_resource(cal->id));
-        c_.calendars.erase(at[1]);
-        return ok(bj::object{{"deleted", at[1]}});
-    }
-    return ok(summary_of(*cal));
-}
-
-reply control::events(request const& r, calendar& cal, std::vector<std::string> const& at, params const& q, bj::object const& body) {
-    std::string const who(value_of(q, "as", cal.owner));
-    writer const person{.user = who, .send_updates = std::string(value_of(q, "sendUpdates")), .conference = true, .attachments = true};
-    view const seen{.user = who, .zone = std::string(value_of(q, "timeZone")), .access = role::owner};
-    auto const check = [&](std::string_view verb, std::string const& path) -> std::optional<reply> {
-        auto const rule = c_.rules.find(verb, path);
-        std::string all;
-        for (auto const& f : c_.rules.check_body(*rule.method, body)) all += f + "; ";
-        return all.empty() ? std::nullopt : std::optional(wrong(all));
-    };
-    if (at.size() == 3 && r.method == "GET") {
-        auto const from = parse_with_offset(value_of(q, "timeMin")), to = parse_with_offset(value_of(q, "timeMax"));
-        bj::array out;
-        for (auto const& [_, e] : cal.events) {
-            if (e.cancelled && value_of(q, "deleted") != "true") continue;
-            if ((from && e.ends <= *from) || (to && e.starts >= *to)) continue;
-            out.emplace_back(render(c_, cal, e, seen));
-        }
-        return ok(bj::object{{"time_zone", cal.time_zone}, {"change", cal.change}, {"items", std::move(out)}});
-    }
-    if (at.size() == 3 && r.method == "POST") {
-        if (auto no = check("POST", "/calendar/v3/calendars/x/events")) return *no;
-        return insert_event(c_, cal, body, person, seen);
-    }
-    if (at.size() < 4) return wrong("no such control", 404);
-    auto const* e = find_event(cal, at[3]);
-    if (e == nullptr) return wrong("no such event", 404);
-    if (at.size() == 4) {
-        if (r.method == "GET") return ok(render(c_, cal, *e, seen));
-        if (r.method == "DELETE") return delete_event(c_, cal, at[3], {}, person);
-        if (r.method == "PATCH" || r.method == "PUT") {
-            if (auto no = check(r.method, "/calendar/v3/calendars/x/events/y")) return *no;
-            return write_event(c_, cal, at[3], body, r.method == "PUT", {}, person, seen);
-        }
-    }
-    if (at.size() == 5 && r.method == "POST" && at[4] == "rsvp") {
-        auto const email = lower(text_at(body, "email", cal.id));
-        auto* guest = c_.find_calendar(email);
-        // A guest without a copy (not a user here) answers by mail, which lands on the organizer's event.
-        auto& on = guest != nullptr && find_event(*guest, at[3]) != nullptr ? *guest : cal;
-        bj::array all;
-        auto const* held = array_at(find_event(on, at[3])->body, "attendees");
-        bool listed = false;
-        if (held != nullptr)
-            for (auto const& item : *held) {
-                all.push_back(item);
-                if (text_at(item.get_object(), "email") != email) continue;
-                listed = true;
-                all.back().get_object()["responseStatus"] = text_at(body, "response", "accepted");
-            }
-        if (!listed) return wrong("not a guest of this event");
-        writer const answering{.user = email, .conference = true, .attachments = true};
-        bj::object const patch{{"attendees", std::move(all)}};
-        return write_event(c_, on, at[3], patch, false, {}, answering, seen);
-    }
-    if (at.size() == 5 && r.method == "POST" && at[4] == "copy") {
-        // What the calendar's "duplicate" does: everything, private properties included, under a new id.
-        bj::object copy = e->body;
-        for (auto const* name : {"iCalUID", "organizer", "creator", "sequence", "hangoutLink", "conferenceData"}) copy.erase(name);
-        merge(copy, body);
-        return insert_event(c_, cal, copy, person, seen);
-    }
-    if (at.size() == 5 && r.method == "POST" && at[4] == "move") {
-        auto* to = c_.find_calendar(text_at(body, "to"));
-        if (to == nullptr) return wrong("no such calendar", 404);
-        return move_event(c_, cal, at[3], *to, person, seen);
-    }
-    return wrong("no such control", 404);
-}
-
-reply control::bulk(calendar& cal, bj::object const& body) {
-    auto const count = body.contains("count") && body.at("count").is_int64() ? body.at("count").get_int64() : 0;
-    auto const start = parse_with_offset(text_at(body, "start", "2026-01-01T08:00:00Z"));
-    auto const every = body.contains("every_minutes") && body.at("every_minutes").is_int64() ? body.at("every_minutes").get_int64() : 30;
-    if (count < 1 || count > 1000000 || !start || every < 1) return wrong("count, start or every_minutes is out of bounds");
-    writer const person{.user = cal.owner};
-    view const seen{.user = cal.owner};
-    for (std::int64_t i = 0; i < count; ++i) {
-        auto const from = *start + std::chrono::minutes(every * i);
-        bj::object const e{{"summary", fmt::format("{} {}", text_at(body, "summary", "Event"), i)},
-                           {"start", bj::object{{"dateTime", format_in_zone(from, "UTC")}}},
-                           {"end", bj::object{{"dateTime", format_in_zone(from + std::chrono::minutes(every), "UTC")}}}};
-        insert_event(c_, cal, e, person, seen);
-    }
-    return ok(summary_of(cal));
 }
 
 reply control::consent_of(bj::object const& body) {
@@ -400,64 +194,6 @@ reply control::push(bj::object const& body) {
     d.fields.emplace_back("X-Goog-Resource-State", d.state);
     d.fields.emplace_back("X-Goog-Message-Number", std::string(text_at(body, "message_number", "1")));
     return ok(bj::object{{"delivery", queue_raw(c_, std::move(d))}});
-}
-
-reply control::requests(params const& q) const {
-    bj::array out;
-    auto const limit = to_integer(value_of(q, "limit")).value_or(1000);
-    auto const since = since_of(q);
-    // Numbers grow, so the first wanted entry is found by halving.
-    auto it = std::ranges::lower_bound(c_.requests, since + 1, {}, &log_entry::number);
-    for (; it != c_.requests.end() && static_cast<std::int64_t>(out.size()) < limit; ++it)
-        out.emplace_back(bj::object{{"number", it->number}, {"at", format_utc(it->at)}, {"method", it->method}, {"path", it->path}, {"query", it->query},
-                                    {"call", it->method_id}, {"user", it->user}, {"headers", to_json(it->fields)}, {"body", it->body},
-                                    {"status", it->status}, {"ns", it->nanoseconds}, {"faulted", it->faulted}});
-    return ok(bj::object{{"requests", std::move(out)}, {"last", c_.requests.empty() ? 0 : c_.requests.back().number}});
-}
-
-reply control::deliveries(params const& q) const {
-    bj::array out;
-    for (auto it = c_.deliveries.upper_bound(since_of(q)); it != c_.deliveries.end(); ++it) {
-        auto const& d = it->second;
-        bj::array answers;
-        for (auto s : d.answers) answers.emplace_back(s);
-        out.emplace_back(bj::object{{"id", it->first}, {"channel", d.sent.channel}, {"address", d.sent.address}, {"state", d.sent.state}, {"attempt", d.sent.attempt},
-                                    {"made", format_utc(d.sent.made)}, {"due", format_utc(d.sent.due)}, {"finished", format_utc(d.finished)},
-                                    {"outcome", d.outcome}, {"answers", std::move(answers)},
-                                    {"message_number", header(d.sent.fields, "X-Goog-Message-Number").value_or("")}});
-    }
-    return ok(bj::object{{"deliveries", std::move(out)}});
-}
-
-reply control::channels() const {
-    bj::array out;
-    for (auto const& [_, ch] : c_.channels)
-        out.emplace_back(bj::object{{"id", ch.id}, {"address", ch.address}, {"resource_id", ch.resource_id}, {"resource_uri", ch.resource_uri}, {"calendar", ch.calendar}, {"user", ch.user},
-                                    {"client", ch.client}, {"created", format_utc(ch.created)}, {"expires", format_utc(ch.expires)},
-                                    {"stopped", ch.stopped.has_value()}, {"live", !ch.stopped && ch.expires > c_.now()}, {"messages", ch.messages}});
-    return ok(bj::object{{"channels", std::move(out)}});
-}
-
-reply control::stats() const {
-    bj::object calls;
-    std::uint64_t all = 0;
-    for (auto const& [id, by_status] : c_.calls) {
-        bj::object one;
-        std::uint64_t total = 0;
-        for (auto const& [status, n] : by_status) {
-            one[std::to_string(status)] = n;
-            total += n;
-        }
-        one["total"] = total;
-        all += total;
-        calls[id] = std::move(one);
-    }
-    bj::object deliveries;
-    for (auto const& [_, d] : c_.deliveries) {
-        auto& n = deliveries[d.outcome];
-        n = n.is_uint64() ? n.get_uint64() + 1 : std::uint64_t{1};
-    }
-    return ok(bj::object{{"requests", all}, {"calls", std::move(calls)}, {"deliveries", std::move(deliveries)}, {"violations", c_.violations.size()}, {"users", c_.users.size()}, {"calendars", c_.calendars.size()}});
 }
 
 reply control::reset(bj::object const& body) {

@@ -14,7 +14,10 @@ role role_named(std::string_view name);
 std::string_view name_of(role r);
 
 struct core {
-    core(discovery const& r, clock const& t, world_options o) : rules(r), time(t), options(std::move(o)), random(options.seed) {}
+    core(discovery const& r, clock const& t, world_options o) : rules(r), time(t), options(std::move(o)), random(options.seed) {
+        // Etags of an earlier run must not fit events of this one.
+        etags = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(time.now().time_since_epoch()).count());
+    }
 
     discovery const& rules;
     clock const& time;

@@ -185,6 +185,10 @@ TEST_F(Oauth, UserinfoComesInTwoSpellings) {
     EXPECT_EQ(legacy.text("id"), oidc.text("sub"));
     EXPECT_TRUE(legacy.object().at("verified_email").as_bool());
     EXPECT_EQ(ask("GET", "/v1/userinfo").status, 401);
+    EXPECT_EQ(ask("POST", "/oauth2/v2/tokeninfo?access_token=" + percent_encode(bearer[0].second.substr(7))).text("aud"), "client");
+    EXPECT_EQ(violation_text(), "");
+    EXPECT_EQ(ask("GET", "/oauth2/v2/userinfo?acces_token=x", {}, bearer).status, 400);
+    EXPECT_NE(violation_text().find("acces_token"), std::string::npos);
 }
 
 TEST_F(Oauth, TestingModeKillsARefreshTokenAfterSevenDays) {

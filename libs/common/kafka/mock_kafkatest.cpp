@@ -158,6 +158,55 @@ TEST_F(MockCluster, ABrokerThatTookItAndDoesNotAnswerMeansOutcomeUnknown) {
     run(send_expecting(*to, errc::timed_out));
 }
 
+task<void> keep_reading(consumer& from, std::size_t& seen) {
+    while (true) {
+        auto const batch = co_await from.poll();
+        seen += batch.size();
+        from.store(batch);
+    }
+}
+
+task<void> wait_for(std::function<bool()> condition) {
+    bool const held = co_await testing::eventually(std::move(condition), std::chrono::seconds(40));
+    EXPECT_TRUE(held);
+}
+
+task<void> outage(producer& to, consumer& from, std::function<void(bool)> let_up) {
+    std::size_t seen = 0;
+    int delivered = 0;
+    task_group group(co_await asio::this_coro::executor);
+    group.spawn("reader", keep_reading(from, seen));
+    co_await send_many(to, 3, delivered);
+    std::function<bool()> three = [&] { return seen == 3 && from.is_connected(); };
+    co_await wait_for(three);
+
+    let_up(false);
+    std::function<bool()> noticed = [&] { return !from.is_connected(); };
+    co_await wait_for(noticed);
+
+    let_up(true);
+    co_await send_many(to, 4, delivered);
+    std::function<bool()> seven = [&] { return seen == 7 && from.is_connected(); };
+    co_await wait_for(seven);
+    group.cancel();
+    co_await group.join();
+}
+
+TEST_F(MockCluster, AConsumerShowsAnOutageAndGoesOnAfterIt) {
+    consumer_options o;
+    o.brokers = rd_kafka_mock_cluster_bootstraps(cluster_);
+    o.client_id = "mocktest";
+    o.group = "g";
+    o.topics = {"faults"};
+    auto const from = make_consumer(ioc_.get_executor(), o);
+    auto const to = open(options());
+
+    run(outage(*to, *from, [this](bool up) {
+        if (up) rd_kafka_mock_broker_set_up(cluster_, 1);
+        else rd_kafka_mock_broker_set_down(cluster_, 1);
+    }));
+}
+
 task<void> overfill(producer& to, int& refused, int& pending) {
     std::function<void(result<void>)> done = [&](result<void> answer) {
         if (!answer && answer.error().code == errc::unavailable) ++refused;

@@ -203,6 +203,7 @@ void rd_consumer::rebalance(rd_kafka_event_t* event, std::vector<consumed>& out)
     rd_kafka_topic_partition_list_t* const partitions = rd_kafka_event_topic_partition_list(event);
     if (rd_kafka_event_error(event) == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
         rd_kafka_assign(client_, partitions);
+        connected_ = true;
         assigned_.clear();
         for (int i = 0; i < partitions->cnt; ++i) assigned_.emplace(partitions->elems[i].topic, partitions->elems[i].partition);
         log::info("kafka.assigned", {{"group", options_.group}, {"partitions", partitions->cnt}});

@@ -213,6 +213,30 @@ TEST_F(Pool, ASessionThatTurnedReadOnlyIsReplaced) {
     run(turn_into_standby(*db));
 }
 
+constexpr statement no_limit{"no_limit", "select set_config('statement_timeout', '0', true)"};
+
+task<void> wait_for_the_silent(database& db) {
+    {
+        auto tx = co_await db.begin_untenanted();
+        if (!worked(tx)) co_return;
+        params none;
+        auto const freed = co_await (*tx)->query(no_limit, none);
+        worked(freed);
+        auto const silent = co_await (*tx)->query(sleep_long, none);
+        failed_with(silent, errc::timed_out);
+    }
+    co_await use(db);
+}
+
+// The server's own limit is taken away, as if the network had swallowed its answer.
+TEST_F(Pool, AServerThatFallsSilentIsGivenUpWithItsSession) {
+    database_options o = options(1);
+    o.statement_time_max = std::chrono::milliseconds(100);
+    auto const db = open(o);
+
+    run(wait_for_the_silent(*db));
+}
+
 task<void> outage(database& db, std::function<void(bool)> allow) {
     allow(false);
     for (int i = 0; i < 3; ++i) {

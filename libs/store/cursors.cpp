@@ -15,7 +15,7 @@ constexpr pg::statement note_sync{"note_sync",
     "UPDATE user_calendar_connections u SET last_synced_at = now() FROM calendars c WHERE c.tenant_id = $1 AND c.calendar_id = $2 "
     "AND (u.tenant_id, u.connection_id) = (c.tenant_id, c.connection_id) AND (u.last_synced_at IS NULL OR u.last_synced_at < now() - interval '10 seconds')"};
 constexpr pg::statement drop{"drop_cursor",
-    "UPDATE calendars SET sync_token = NULL, sync_fingerprint = '', pass_page_token = NULL, pass_dirty_seq = NULL, pass_id = pass_id + 1, "
+    "UPDATE calendars SET sync_token = NULL, sync_fingerprint = '', pass_page_token = NULL, pass_dirty_seq = NULL, "
     "dirty_seq = dirty_seq + 1, dirty_at = coalesce(dirty_at, now()) WHERE tenant_id = $1 AND calendar_id = $2 AND lease_epoch = $3"};
 constexpr pg::statement defer{"defer_calendar",
     "UPDATE calendars SET retry_at = now() + $4 * interval '1 millisecond', failures = failures + 1, last_error = $5 "

@@ -200,6 +200,8 @@ inbound event_seen(store::task_and_link rows, std::optional<store::operation_row
     auto const read = domain::read_event(event);
     if (read) {
         remote = domain::normalise(*read);
+        // A list Google cut says nothing about who is missing from it.
+        if (event.attendees_omitted) remote.guests = link.remote ? link.remote->guests : (link.base ? link.base->guests : remote.guests);
         effective = effective_remote(link, remote);
     }
     domain::pull_step step = domain::next_pull(view, shown);

@@ -43,6 +43,6 @@ struct parts {
 
 // Runs `call` with the connection's access token; when Google answers 401, once more with a refreshed one.
 template <class T>
-task<google::answer<T>> authorised(parts const& with, tenant_id tenant, connection_id connection, std::function<task<google::answer<T>>(secret)> call);
+task<google::answer<T>> authorised(parts const& with, tenant_id tenant, connection_id connection, std::function<task<google::answer<T>>(secret const&)> call);
 
 }  // namespace calbridge::worker

@@ -165,7 +165,7 @@ task<result<bool>> sweep(pass& p) {
     // A listing may lag behind: each linked one is asked for by itself before it counts as deleted.
     std::vector<domain::calendar_event> gone;
     for (std::string const& id : view.missing) {
-        std::function<task<google::answer<domain::calendar_event>>(secret)> read = [&](secret token) {
+        std::function<task<google::answer<domain::calendar_event>>(secret const&)> read = [&](secret const& token) {
             return p.with.api.get(token, p.calendar.google_id, id, in(p.with.within.call_time_max));
         };
         auto event = co_await authorised<domain::calendar_event>(p.with, p.held.tenant, p.connection.id, read);
@@ -233,7 +233,7 @@ task<result<pass_outcome>> pull_pass(parts const& with, store::held_lease held, 
             co_return p.out;
         }
         google::list_query query = query_of(p, page_token);
-        std::function<task<google::answer<google::event_page>>(secret)> list = [&](secret token) {
+        std::function<task<google::answer<google::event_page>>(secret const&)> list = [&](secret const& token) {
             return with.api.list(token, query, in(with.within.call_time_max));
         };
         auto page = co_await authorised<google::event_page>(with, held.tenant, p.connection.id, list);

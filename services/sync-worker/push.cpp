@@ -62,7 +62,7 @@ task<result<void>> retry_later(turn& t, google::call_error const& error) {
 
 // Reads the event and lets the engine say what it means. `operation` is the unanswered write that made us look, if any.
 task<google::answer<result<void>>> look(turn& t, store::link_row link, std::optional<store::operation_row> operation) {
-    std::function<task<google::answer<domain::calendar_event>>(secret)> read = [&](secret token) {
+    std::function<task<google::answer<domain::calendar_event>>(secret const&)> read = [&](secret const& token) {
         return t.with.api.get(token, link.google_calendar_id, link.event_id, in(t.with.within.call_time_max));
     };
     auto seen = co_await authorised<domain::calendar_event>(t.with, t.held.tenant, link.connection, read);
@@ -124,19 +124,19 @@ task<google::answer<domain::calendar_event>> send(turn& t, outbound const& step)
     store::link_row const& link = *step.change.link;
     deadline const at = in(t.with.within.call_time_max);
     if (auto* create = std::get_if<send_create>(&step.call)) {
-        std::function<task<google::answer<domain::calendar_event>>(secret)> call = [&](secret token) {
+        std::function<task<google::answer<domain::calendar_event>>(secret const&)> call = [&](secret const& token) {
             return t.with.api.insert(token, link.google_calendar_id, link.event_id, create->what, at);
         };
         co_return co_await authorised<domain::calendar_event>(t.with, t.held.tenant, link.connection, call);
     }
     if (auto* patch = std::get_if<send_patch>(&step.call)) {
-        std::function<task<google::answer<domain::calendar_event>>(secret)> call = [&](secret token) {
+        std::function<task<google::answer<domain::calendar_event>>(secret const&)> call = [&](secret const& token) {
             return t.with.api.patch(token, link.google_calendar_id, link.event_id, patch->if_match, patch->what, at);
         };
         co_return co_await authorised<domain::calendar_event>(t.with, t.held.tenant, link.connection, call);
     }
     auto const& removal = std::get<send_delete>(step.call);
-    std::function<task<google::answer<void>>(secret)> call = [&](secret token) {
+    std::function<task<google::answer<void>>(secret const&)> call = [&](secret const& token) {
         return t.with.api.remove(token, link.google_calendar_id, link.event_id, removal.if_match, removal.send_updates, at);
     };
     auto removed = co_await authorised<void>(t.with, t.held.tenant, link.connection, call);

@@ -52,10 +52,10 @@ def come_back(service):
 
 
 def hold_answer(method, path):
-    """The emulator does what the next such request asks and keeps its answer back for two seconds."""
+    """The emulator does what the next such request asks and keeps its answer back for a moment."""
     def at(stack):
         stack.before_hold = stack.google.last_call()
-        stack.google.call("POST", "/faults", [{"match": {"method": method, "path_contains": path}, "action": "delay", "delay_ms": 2000, "times": 1}])
+        stack.google.call("POST", "/faults", [{"match": {"method": method, "path_contains": path}, "action": "delay", "delay_ms": 1500, "times": 1}])
     return at
 
 
@@ -114,7 +114,7 @@ def check_aftermath(stack, tasks):
 
 
 def main():
-    with e2e_stack.running("e2e-kill", DyingStack) as stack:
+    with e2e_stack.running("e2e-kill", DyingStack, CALBRIDGE_CHANNEL_CLAIM="9s", CALBRIDGE_GOOGLE_CALL_TIME_MAX="4s") as stack:
         killed = 0
         for title, plan in PLANS:
             print(f"\n==== {title}", flush=True)

@@ -312,7 +312,7 @@ _explain_stack() {
   if [[ $google_mode == google && -z ${CALBRIDGE_WEBHOOK_ADDRESS:-} ]]; then
     say "  pushes from Google need a public https address that leads to webhook-ingest: set CALBRIDGE_WEBHOOK_ADDRESS"
   fi
-  say "./dev status, ./dev logs SERVICE [-f], ./dev down"
+  say "./dev link opens a user's settings page; ./dev status, ./dev logs SERVICE [-f], ./dev down"
 }
 
 cmd_up() {
@@ -331,6 +331,15 @@ cmd_up() {
   with_lock build-dev build dev
   with_lock stack stack_up "$google"
   _explain_stack
+}
+
+# A link into the settings page, as the CRM would show it to its user: it works once, within five minutes.
+cmd_link() {
+  local who=${1:-acme/anna}
+  [[ $who == */* ]] || die "usage: ./dev link [TENANT/USER]"
+  running_pid "$(_process_dir oauth-gateway)/pid" >/dev/null || die "oauth-gateway does not run: start it with ./dev up"
+  _load_ports
+  python3 -B "$root/tools/dev/launch_link.py" "$(_gateway_url)" "$stack_dir/secrets" "${who%%/*}" "${who#*/}"
 }
 
 cmd_down() {

@@ -5,7 +5,7 @@ namespace calbridge::worker {
 config::table settings::declare() {
     using namespace std::chrono_literals;
     config::table t("sync-worker");
-    common.declare(t, 9102);
+    common.declare(t, 9103);
     google::declare_google(t, google);
     t.required_text({"CALBRIDGE_DATABASE_URL", "PostgreSQL connection (libpq keywords or URI) of this service's role, without the password."}, database_url)
         .optional_secret({"CALBRIDGE_DATABASE_PASSWORD", "Password of the database role."}, database_password)

@@ -277,7 +277,8 @@ def renewed(stack):
     old = stack.wait("an active channel that has delivered", lambda: next((c for c in stack.channels() if c["state"] == "active" and c["verified_at"]), None))
     stack.moment("before the channel is due")
     started = time.monotonic()
-    stack.database.rows("update channels set renew_at = now() where channel_id = :'id' returning channel_id", id=old["channel_id"])
+    stack.database.rows("update calendars set channel_due_at = now() where tenant_id = :'tenant' and calendar_id = :'calendar' returning 1 as one",
+                        tenant=TENANT, calendar=stack.calendar()["calendar_id"])
     stack.moment("channel due")
     new = stack.wait("the new channel", lambda: next(
         (c for c in stack.channels() if c["state"] == "active" and c["channel_id"] != old["channel_id"]), None))

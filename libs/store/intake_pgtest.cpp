@@ -200,6 +200,35 @@ TEST_F(Intake, ConcurrentBatchesInOppositeOrderDoNotDeadlock) {
     EXPECT_EQ(sql("select count(*) || ' ' || min(version) || ' ' || max(version) from tasks"), "20 60 60");
 }
 
+// Whoever holds a calendar wants its tasks next; a batch that held tasks and then wanted the calendar would deadlock with it.
+TEST_F(Intake, ABatchAndAnEffectOnTheSameCalendarDoNotDeadlock) {
+    take({task_of("acme", "anna", "t1", 1)}, {});
+    run([](Intake& t) -> task<void> {
+        tenant_id const tenant("acme");
+        auto const held = co_await acquire_lease(*t.db_, tenant, t.calendar_, "w", std::chrono::seconds(30));
+        if (!worked(held) || !*held) co_return;
+        auto effect = co_await t.db_->begin(tenant);
+        auto const checked = co_await check_lease(**effect, (**held).lease);
+        worked(checked);
+        task_group group(t.ioc_.get_executor());
+        std::vector<wake> wakes;
+        std::vector<task_intake> tasks{task_of("acme", "anna", "t1", 2)};
+        std::vector<hint_intake> hints{hint_of(t.calendar_, "m1")};
+        group.spawn("batch", t.take_into(wakes, std::move(tasks), std::move(hints), {}));
+        std::string const waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+        for (int i = 0; i < 500 && t.sql(waiting) == "0"; ++i) co_await sleep_for(std::chrono::milliseconds(5));
+        EXPECT_EQ(t.sql(waiting), "1") << "the batch waits for the calendar, holding no task";
+        auto const rows = co_await lock_task(**effect, tenant, task_id("t1"));
+        EXPECT_TRUE(worked(rows) && *rows && (**rows).task.version == 1);
+        auto const committed = co_await (*effect)->commit();
+        worked(committed);
+        co_await group.join();
+        EXPECT_EQ(wakes.size(), 1U);
+    }(*this));
+
+    EXPECT_EQ(sql("select version from tasks"), "2");
+}
+
 TEST_F(Intake, DueWorkNamesEachCalendarThatNobodyHolds) {
     calendar_id const held = add_calendar("acme", "bert");
     calendar_id const resting = add_calendar("acme", "carl");

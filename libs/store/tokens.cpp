@@ -27,6 +27,8 @@ constexpr pg::statement change_status{"set_status",
     "WHERE (u.tenant_id, u.connection_id) = (b.tenant_id, b.connection_id) AND (u.status <> $3 OR u.status_reason <> $4) "
     "RETURNING u.tenant_id, b.status, u.connected_email"};
 constexpr pg::statement exists{"connection_exists", "SELECT 1 FROM user_calendar_connections WHERE tenant_id = $1 AND connection_id = $2"};
+constexpr pg::statement fence{"fence_leases",
+    "UPDATE calendars SET lease_epoch = lease_epoch + 1, lease_owner = NULL, lease_until = '-infinity' WHERE tenant_id = $1 AND connection_id = $2"};
 constexpr pg::statement audit{"audit_status",
     "INSERT INTO audit_log (tenant_id, audit_id, who, what, subject, detail) VALUES ($1, $2, current_user, 'connection.status', $3, "
     "jsonb_build_object('from', $4::text, 'to', $5::text, 'reason', $6::text))"};
@@ -117,6 +119,12 @@ task<result<void>> set_status(pg::database& db, tenant_id tenant, connection_id 
     row_reader r((*rows)[1], 0);
     r.tenant(tenant);
     std::string const before = r.text();
+    if (status != connection_status::active) {
+        // Whoever works on its calendars loses the lease now and writes nothing more.
+        pg::params all = of(tenant, connection);
+        auto const fenced = co_await (*tx)->query(fence, std::move(all));
+        if (!fenced) co_return fenced.error();
+    }
     pg::params noted;
     noted.add(tenant).add(time_ordered_uuid()).add(connection.str()).add(before).add(name(status)).add(reason);
     auto const logged = co_await (*tx)->query(audit, std::move(noted));

@@ -33,7 +33,8 @@ std::optional<std::string_view> take_part(std::string_view& text) {
 
 }  // namespace
 
-secret make_channel_token(crypto::key_ring const& ring, channel_id channel, connection_id connection, calendar_id calendar, instant created) {
+secret make_channel_token(crypto::key_ring const& ring, channel_id channel, connection_id connection, calendar_id calendar,
+                          instant created) {
     payload content{};
     std::ranges::copy(connection.value.bytes, content.begin());
     std::ranges::copy(calendar.value.bytes, content.begin() + 16);

@@ -27,7 +27,8 @@ struct channel_token_content {
 };
 
 // Signs with the ring's primary key. A bearer secret: keep only its hash, log neither.
-secret make_channel_token(crypto::key_ring const& ring, channel_id channel, connection_id connection, calendar_id calendar, instant created);
+secret make_channel_token(crypto::key_ring const& ring, channel_id channel, connection_id connection, calendar_id calendar,
+                          instant created);
 
 // Nothing unless the token was made for that very channel with a key of the ring, and is spelled exactly as it was made.
 std::optional<channel_token_content> verify_channel_token(crypto::key_ring const& ring, channel_id channel, std::string_view token);

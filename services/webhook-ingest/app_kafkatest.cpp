@@ -61,22 +61,28 @@ struct service {
 
     // Runs the service around `act`, then drains it as a main would.
     void play(task<void> act) {
-        testing::run_coro(ioc, [](service& s, task<void> body) -> task<void> {
-            task_group group(co_await asio::this_coro::executor);
-            for (auto const& [name, start] : s.parts.components) group.spawn(name, start());
-            co_await std::move(body);
-            co_await s.parts.drain();
-            group.cancel();
-            co_await group.join();
-        }(*this, std::move(act)), 90s);
+        testing::run_coro(
+            ioc,
+            [](service& s, task<void> body) -> task<void> {
+                task_group group(co_await asio::this_coro::executor);
+                for (auto const& [name, start] : s.parts.components) group.spawn(name, start());
+                co_await std::move(body);
+                co_await s.parts.drain();
+                group.cancel();
+                co_await group.join();
+            }(*this, std::move(act)),
+            90s);
     }
 
-    task<result<http::response>> push(std::int64_t number, std::string state = "exists", std::string with_token = {}, std::string resource = "res-1") {
+    task<result<http::response>> push(std::int64_t number, std::string state = "exists", std::string with_token = {},
+                                      std::string resource = "res-1") {
         http::client_request request;
         request.method = "POST";
         request.url = url;
-        request.fields = {{"X-Goog-Channel-ID", rows.channel.str()}, {"X-Goog-Channel-Token", with_token.empty() ? rows.token : with_token},
-                          {"X-Goog-Resource-ID", std::move(resource)}, {"X-Goog-Resource-State", std::move(state)},
+        request.fields = {{"X-Goog-Channel-ID", rows.channel.str()},
+                          {"X-Goog-Channel-Token", with_token.empty() ? rows.token : with_token},
+                          {"X-Goog-Resource-ID", std::move(resource)},
+                          {"X-Goog-Resource-State", std::move(state)},
                           {"X-Goog-Message-Number", std::to_string(number)}};
         return http->send(std::move(request), in(10s));
     }
@@ -86,12 +92,14 @@ struct service {
         co_return said ? said->status : 0;
     }
     task<bool> is_green(std::string check) {
-        co_return co_await testing::eventually([this, check] {
-            for (auto const& line : health.lines()) {
-                if (line.check == check) return line.ok;
-            }
-            return false;
-        }, 20s);
+        co_return co_await testing::eventually(
+            [this, check] {
+                for (auto const& line : health.lines()) {
+                    if (line.check == check) return line.ok;
+                }
+                return false;
+            },
+            20s);
     }
 };
 
@@ -108,7 +116,8 @@ task<void> make_topic(std::string brokers) {
 }
 
 // What the topic holds of one channel.
-task<std::vector<domain::calendar_changed>> read_topic(std::string brokers, channel_id of, std::size_t wanted, std::vector<kafka::consumed>* raw = nullptr) {
+task<std::vector<domain::calendar_changed>> read_topic(std::string brokers, channel_id of, std::size_t wanted,
+                                                       std::vector<kafka::consumed>* raw = nullptr) {
     kafka::consumer_options options;
     options.brokers = std::move(brokers);
     options.client_id = "ingest-test";
@@ -168,17 +177,20 @@ TEST(WebhookIngest, Every200IsOneRecordAndNothingElseIs) {
     }(s, brokers));
 
     asio::io_context ioc;
-    testing::run_coro(ioc, [](service& it, std::string kafka_at) -> task<void> {
-        std::vector<kafka::consumed> raw;
-        auto const found = co_await read_topic(kafka_at, it.rows.channel, 3, &raw);
-        EXPECT_EQ(found.at(0).message_number, 1);
-        EXPECT_EQ(found.at(0).resource_state, "sync");
-        EXPECT_EQ(found.at(1).message_number, 5);
-        EXPECT_EQ(found.at(2).message_number, 7);
-        EXPECT_EQ(found.at(0).tenant, tenant_id("acme"));
-        EXPECT_EQ(found.at(0).connection, it.rows.connection);
-        EXPECT_EQ(raw.at(0).key, "acme/ann");
-    }(s, brokers), 60s);
+    testing::run_coro(
+        ioc,
+        [](service& it, std::string kafka_at) -> task<void> {
+            std::vector<kafka::consumed> raw;
+            auto const found = co_await read_topic(kafka_at, it.rows.channel, 3, &raw);
+            EXPECT_EQ(found.at(0).message_number, 1);
+            EXPECT_EQ(found.at(0).resource_state, "sync");
+            EXPECT_EQ(found.at(1).message_number, 5);
+            EXPECT_EQ(found.at(2).message_number, 7);
+            EXPECT_EQ(found.at(0).tenant, tenant_id("acme"));
+            EXPECT_EQ(found.at(0).connection, it.rows.connection);
+            EXPECT_EQ(raw.at(0).key, "acme/ann");
+        }(s, brokers),
+        60s);
 }
 
 TEST(WebhookIngest, TheWaitsOfOnePushAddUpToLessThanTwoSeconds) {
@@ -228,14 +240,17 @@ TEST(WebhookIngest, PostgresGoingAwayLaterKeepsItReadyAndSaysSo) {
         EXPECT_TRUE(green);
         // Superusers are exempt from the limit, the service is not.
         it.rows.database.exec("alter database \"" + it.rows.database.name() + "\" connection limit 0");
-        it.rows.database.exec("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()");
+        it.rows.database.exec(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()");
         int const said = co_await it.status_of(2);
-        bool const degraded = co_await testing::eventually([&it] {
-            for (auto const& line : it.health.lines()) {
-                if (line.check == "postgres") return line.ok && line.detail.starts_with("degraded");
-            }
-            return false;
-        }, 20s);
+        bool const degraded = co_await testing::eventually(
+            [&it] {
+                for (auto const& line : it.health.lines()) {
+                    if (line.check == "postgres") return line.ok && line.detail.starts_with("degraded");
+                }
+                return false;
+            },
+            20s);
         EXPECT_EQ(said, 200);
         EXPECT_TRUE(degraded);
     }(s, brokers));
@@ -270,12 +285,14 @@ TEST(WebhookIngest, BurstOfPushesIsAsManyRecordsAs200s) {
 TEST(WebhookIngest, WrongSettingsAreAllNamed) {
     settings with;
     auto table = with.declare();
-    config::environment const env{{"CALBRIDGE_CHANNEL_KEYS", "nonsense"}, {"CALBRIDGE_PORT", "99999"}, {"CALBRIDGE_WEBHOOK_PATH", "no-slash"}};
+    config::environment const env{
+        {"CALBRIDGE_CHANNEL_KEYS", "nonsense"}, {"CALBRIDGE_PORT", "99999"}, {"CALBRIDGE_WEBHOOK_PATH", "no-slash"}};
 
     auto const said = config::load(table, env);
 
     ASSERT_FALSE(said.has_value());
-    for (auto const* name : {"CALBRIDGE_CHANNEL_KEYS", "CALBRIDGE_PORT", "CALBRIDGE_WEBHOOK_PATH", "CALBRIDGE_DATABASE_URL", "CALBRIDGE_KAFKA_BROKERS"}) {
+    for (auto const* name :
+         {"CALBRIDGE_CHANNEL_KEYS", "CALBRIDGE_PORT", "CALBRIDGE_WEBHOOK_PATH", "CALBRIDGE_DATABASE_URL", "CALBRIDGE_KAFKA_BROKERS"}) {
         EXPECT_NE(said.error().context.find(name), std::string::npos) << name;
     }
     EXPECT_EQ(said.error().context.find("nonsense"), std::string::npos) << "a secret is not repeated";

@@ -19,8 +19,8 @@ channel_cache::entry* channel_cache::find(channel_id id) {
 }
 
 channel_cache::entry& channel_cache::entry_of(channel_id id) {
-    auto const [at, is_new] = entries_.try_emplace(id);
-    if (!is_new) return at->second;
+    if (auto* const known = find(id)) return *known;
+    entries_.try_emplace(id);
     order_.push_back(id);
     if (order_.size() > entries_max_) {
         entries_.erase(order_.front());

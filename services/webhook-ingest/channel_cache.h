@@ -14,11 +14,11 @@ class channel_cache {
 public:
     struct entry {
         enum class knowledge { none, found, absent } known{knowledge::none};
-        known_channel facts;               // when found
-        instant asked_at;                  // when PostgreSQL said so
-        std::string token;                 // a token that verified and fits facts.token_hash; empty: none seen yet
+        known_channel facts;                    // when found
+        instant asked_at;                       // when PostgreSQL said so
+        std::string token;                      // a token that verified and fits facts.token_hash; empty: none seen yet
         domain::channel_token_content content;  // of that token
-        std::int64_t delivered{0};         // outlives the facts: forgetting those must not let a replay through
+        std::int64_t delivered{0};              // outlives the facts: forgetting those must not let a replay through
     };
 
     explicit channel_cache(std::size_t entries_max) : entries_max_(entries_max) {}

@@ -91,7 +91,8 @@ TEST_F(ChannelSource, HearsOfChangesAndOfWhatItMayHaveMissed) {
 
         // Cut: after the reconnection everything counts as missed.
         int const before = gaps;
-        f.database.exec("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()");
+        f.database.exec(
+            "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()");
         bool const said = co_await testing::eventually([&gaps, before] { return gaps > before; });
         EXPECT_TRUE(said);
         group.cancel();

@@ -18,7 +18,8 @@ ingest::ingest(deps with, ingest_options options)
     : with_(std::move(with)), options_(std::move(options)), cache_(options_.channels_max), work_(with_.executor),
       seconds_(metrics::get_histogram("calbridge_ingest_delivery_seconds", "Time from a believed push to Kafka's confirmation.")) {
     for (std::size_t i = 0; i < outcome_count; ++i) {
-        counters_[i] = &metrics::get_counter("calbridge_ingest_pushes_total", "Pushes by what became of them.", {{"outcome", std::string(name(static_cast<outcome>(i)))}});
+        counters_[i] = &metrics::get_counter("calbridge_ingest_pushes_total", "Pushes by what became of them.",
+                                             {{"outcome", std::string(name(static_cast<outcome>(i)))}});
     }
 }
 
@@ -29,7 +30,9 @@ task<void> ingest::run() {
 }
 
 task<void> ingest::follow() {
-    co_await with_.channels.follow([this](channel_id id) { changed(id); }, [this] { missed(); });
+    std::function<void(channel_id)> on_change = [this](channel_id id) { changed(id); };
+    std::function<void()> on_gap = [this] { missed(); };
+    co_await with_.channels.follow(std::move(on_change), std::move(on_gap));
 }
 
 task<void> ingest::release_late() {
@@ -59,8 +62,12 @@ std::optional<answer> ingest::on_request(http::request_head const& head, ticket 
     auto* const known = cache_.find(what->channel);
     using knowledge = channel_cache::entry::knowledge;
     if (known && known->known == knowledge::found && !known->token.empty() && crypto::constant_time_equal(known->token, what->token)) {
-        evidence const with{.token = known->content, .said = evidence::look_up::found, .channel = &known->facts,
-                            .token_hash = as_text(known->facts.token_hash), .delivered = known->delivered, .now = with_.now.now()};
+        evidence const with{.token = known->content,
+                            .said = evidence::look_up::found,
+                            .channel = &known->facts,
+                            .token_hash = as_text(known->facts.token_hash),
+                            .delivered = known->delivered,
+                            .now = with_.now.now()};
         return judge(*what, with, traceparent, whose);
     }
     auto const content = domain::verify_channel_token(with_.ring, what->channel, what->token);
@@ -71,8 +78,12 @@ std::optional<answer> ingest::on_request(http::request_head const& head, ticket 
 
     auto const hash = crypto::sha256(what->token);
     bool const is_found = known->known == knowledge::found;
-    evidence const with{.token = content, .said = is_found ? evidence::look_up::found : evidence::look_up::absent, .channel = &known->facts,
-                        .token_hash = as_text(hash), .delivered = known->delivered, .now = now};
+    evidence const with{.token = content,
+                        .said = is_found ? evidence::look_up::found : evidence::look_up::absent,
+                        .channel = &known->facts,
+                        .token_hash = as_text(hash),
+                        .delivered = known->delivered,
+                        .now = now};
     if (is_found && hash == known->facts.token_hash) {
         known->token = what->token;
         known->content = *content;
@@ -86,7 +97,8 @@ std::optional<answer> ingest::judge(push const& what, evidence const& with, std:
     return publish(what, with, said, traceparent, whose);
 }
 
-std::optional<answer> ingest::ask(push const& what, domain::channel_token_content const& token, std::string_view traceparent, ticket whose) {
+std::optional<answer> ingest::ask(push const& what, domain::channel_token_content const& token, std::string_view traceparent,
+                                  ticket whose) {
     auto const at = questions_.find(what.channel);
     if (at != questions_.end()) {
         at->second.waiting.emplace_back(what, token, traceparent, whose);
@@ -133,8 +145,12 @@ void ingest::learnt(channel_id id, result<std::optional<known_channel>> const& s
         auto const what = one.view();
         auto const hash = crypto::sha256(what.token);
         auto const* const entry = cache_.find(id);
-        evidence const with{.token = one.content, .said = how, .channel = &facts, .token_hash = as_text(hash),
-                            .delivered = entry ? entry->delivered : 0, .now = with_.now.now()};
+        evidence const with{.token = one.content,
+                            .said = how,
+                            .channel = &facts,
+                            .token_hash = as_text(hash),
+                            .delivered = entry ? entry->delivered : 0,
+                            .now = with_.now.now()};
         auto const at_once = judge(what, with, one.traceparent, one.whose);
         if (at_once) port_->send_answer(one.whose, *at_once);
     }
@@ -148,7 +164,8 @@ std::optional<answer> ingest::publish(push const& what, evidence const& with, ou
     }
     ++in_flight_;
     auto const* const channel = as == outcome::accepted ? with.channel : nullptr;
-    burst_.push_back({make_record(options_.topic, what, *with.token, channel, traceparent, with.now), whose, what.channel, what.message_number, as});
+    burst_.push_back(
+        {make_record(options_.topic, what, *with.token, channel, traceparent, with.now), whose, what.channel, what.message_number, as});
     return std::nullopt;
 }
 
@@ -159,7 +176,8 @@ void ingest::on_batch_end() {
     auto batch = std::exchange(burst_, {});
     for (auto& one : batch) {
         answers_due_.push_back({one.whose, now + options_.answer_time_max});
-        with_.producer.send(std::move(one.record), [this, whose = one.whose, channel = one.channel, number = one.message_number, as = one.if_delivered, now](result<void> report) {
+        with_.producer.send(std::move(one.record), [this, whose = one.whose, channel = one.channel, number = one.message_number,
+                                                    as = one.if_delivered, now](result<void> report) {
             seconds_.observe(std::chrono::duration<double>(steady::now() - now).count());
             delivered(whose, channel, number, as, report);
         });

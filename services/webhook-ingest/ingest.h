@@ -24,9 +24,9 @@ inline constexpr std::chrono::milliseconds late_answers_every{50};
 struct ingest_options {
     std::string path{"/webhooks/google"};
     std::string topic{"calendar-changed"};
-    std::size_t channels_max{100000};       // remembered
-    std::size_t in_flight_max{20000};       // records on their way to Kafka; one more is answered 503 at once
-    std::size_t look_ups_max{256};          // at PostgreSQL at the same time; beyond, the token alone decides
+    std::size_t channels_max{100000};  // remembered
+    std::size_t in_flight_max{20000};  // records on their way to Kafka; one more is answered 503 at once
+    std::size_t look_ups_max{256};     // at PostgreSQL at the same time; beyond, the token alone decides
     std::chrono::milliseconds look_up_time_max{300};
     std::chrono::milliseconds answer_time_max{1600};  // 503 when Kafka has not confirmed by then
 };
@@ -60,8 +60,8 @@ private:
     // A push with its own memory, waiting for PostgreSQL.
     struct held_push {
         held_push(push const& what, domain::channel_token_content const& verified, std::string_view trace, ticket turn)
-            : token(what.token), resource_id(what.resource_id), resource_state(what.resource_state), traceparent(trace), channel(what.channel),
-              message_number(what.message_number), content(verified), whose(turn) {}
+            : token(what.token), resource_id(what.resource_id), resource_state(what.resource_state), traceparent(trace),
+              channel(what.channel), message_number(what.message_number), content(verified), whose(turn) {}
         push view() const { return {channel, token, resource_id, resource_state, message_number}; }
 
         std::string token, resource_id, resource_state, traceparent;

@@ -68,7 +68,9 @@ public:
 
 struct stage {
     explicit stage(asio::any_io_executor executor, ingest_options options = {})
-        : ring(crypto::key_ring::parse(secret("k1:" + base64(as_bytes(std::string(32, 'a'))))).value().for_purpose(domain::channel_token_purpose)) {
+        : ring(crypto::key_ring::parse(secret("k1:" + base64(as_bytes(std::string(32, 'a')))))
+                   .value()
+                   .for_purpose(domain::channel_token_purpose)) {
         channels.gate = std::make_unique<wakeup>(executor);
         channels.gate->notify();
         row.tenant = tenant_id("acme");
@@ -80,7 +82,11 @@ struct stage {
         token = domain::make_channel_token(ring, channel, row.connection, row.calendar, now.now()).reveal();
         row.token_hash = crypto::sha256(token);
         channels.rows[channel] = row;
-        use_case = std::make_unique<ingest>(ingest::deps{.executor = executor, .ring = ring, .channels = channels, .producer = producer, .now = now,
+        use_case = std::make_unique<ingest>(ingest::deps{.executor = executor,
+                                                         .ring = ring,
+                                                         .channels = channels,
+                                                         .producer = producer,
+                                                         .now = now,
                                                          .on_delivery = [this](bool fine) { deliveries.push_back(fine); }},
                                             options);
         use_case->attach(out);
@@ -97,9 +103,10 @@ struct stage {
         use_case->on_batch_end();
         return mine;
     }
-    std::uint32_t push(std::int64_t number, std::string const& with_token = {}, std::string const& resource = "res-1", std::string const& extra = {}) {
-        return request("POST /webhooks/google HTTP/1.1\r\nHost: h\r\nX-Goog-Channel-ID: " + channel.str() + "\r\nX-Goog-Channel-Token: " +
-                       (with_token.empty() ? token : with_token) + "\r\nX-Goog-Resource-ID: " + resource +
+    std::uint32_t push(std::int64_t number, std::string const& with_token = {}, std::string const& resource = "res-1",
+                       std::string const& extra = {}) {
+        return request("POST /webhooks/google HTTP/1.1\r\nHost: h\r\nX-Goog-Channel-ID: " + channel.str() +
+                       "\r\nX-Goog-Channel-Token: " + (with_token.empty() ? token : with_token) + "\r\nX-Goog-Resource-ID: " + resource +
                        "\r\nX-Goog-Resource-State: exists\r\nX-Goog-Message-Number: " + std::to_string(number) + "\r\n" + extra + "\r\n");
     }
     std::optional<answer> said(std::uint32_t mine) const {
@@ -205,7 +212,8 @@ TEST(Ingest, ForgedTokenForACachedChannelIsRefusedToo) {
 
 TEST(Ingest, EverythingElseOnThePortIsTheSame404) {
     play([](stage& s) -> task<void> {
-        for (std::string const line : {"GET /webhooks/google", "POST /", "POST /webhooks/google/", "POST /webhooks", "PUT /webhooks/google", "POST /webhooks/google"}) {
+        for (std::string const line : {"GET /webhooks/google", "POST /", "POST /webhooks/google/", "POST /webhooks", "PUT /webhooks/google",
+                                       "POST /webhooks/google"}) {
             auto const mine = s.request(line + " HTTP/1.1\r\nHost: h\r\n\r\n");
             EXPECT_EQ(s.said(mine), answer::not_found) << line;
         }
@@ -312,12 +320,14 @@ TEST(Ingest, WithoutPostgresTheTokenIsEnoughAndTheCalendarIsTheKey) {
 TEST(Ingest, TooManyQuestionsAtOnceLeaveTheTokenToDecide) {
     ingest_options options;
     options.look_ups_max = 0;
-    play([](stage& s) -> task<void> {
-        (void)s.push(2);
-        EXPECT_EQ(s.channels.asked, 0);
-        EXPECT_EQ(s.producer.records.at(0).key, s.row.calendar.str());
-        co_return;
-    }, options);
+    play(
+        [](stage& s) -> task<void> {
+            (void)s.push(2);
+            EXPECT_EQ(s.channels.asked, 0);
+            EXPECT_EQ(s.producer.records.at(0).key, s.row.calendar.str());
+            co_return;
+        },
+        options);
 }
 
 TEST(Ingest, DeliveredNumberIsAReplayAnUndeliveredOneMayComeAgain) {
@@ -357,27 +367,31 @@ TEST(Ingest, ReplayIsSeenAlsoAfterTheFactsWereForgotten) {
 TEST(Ingest, FullPipeIs503AtOnceAndOpensAgain) {
     ingest_options options;
     options.in_flight_max = 1;
-    play([](stage& s) -> task<void> {
-        (void)s.push(2);
-        co_await settle();
-        auto const busy = s.push(3);
-        EXPECT_EQ(s.said(busy), answer::unavailable);
-        s.producer.report(0, {});
-        auto const next = s.push(3);
-        s.producer.report(1, {});
-        EXPECT_EQ(s.said(next), answer::ok);
-    }, options);
+    play(
+        [](stage& s) -> task<void> {
+            (void)s.push(2);
+            co_await settle();
+            auto const busy = s.push(3);
+            EXPECT_EQ(s.said(busy), answer::unavailable);
+            s.producer.report(0, {});
+            auto const next = s.push(3);
+            s.producer.report(1, {});
+            EXPECT_EQ(s.said(next), answer::ok);
+        },
+        options);
 }
 
 TEST(Ingest, SilentKafkaIs503InBoundedTime) {
     ingest_options options;
     options.answer_time_max = 20ms;
-    play([](stage& s) -> task<void> {
-        auto const mine = s.push(2);
-        bool const answered = co_await testing::eventually([&s, mine] { return s.said(mine).has_value(); });
-        EXPECT_TRUE(answered);
-        EXPECT_EQ(s.said(mine), answer::unavailable);
-    }, options);
+    play(
+        [](stage& s) -> task<void> {
+            auto const mine = s.push(2);
+            bool const answered = co_await testing::eventually([&s, mine] { return s.said(mine).has_value(); });
+            EXPECT_TRUE(answered);
+            EXPECT_EQ(s.said(mine), answer::unavailable);
+        },
+        options);
 }
 
 TEST(Ingest, WrongResourceIsRefused) {

@@ -46,8 +46,8 @@ std::string traceparent_from(std::string_view received) {
 
 }  // namespace
 
-kafka::record make_record(std::string_view topic, push const& what, domain::channel_token_content const& token, known_channel const* channel,
-                          std::string_view traceparent, instant received_at) {
+kafka::record make_record(std::string_view topic, push const& what, domain::channel_token_content const& token,
+                          known_channel const* channel, std::string_view traceparent, instant received_at) {
     domain::calendar_changed message;
     message.connection = token.connection;
     message.calendar = token.calendar;

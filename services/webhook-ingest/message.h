@@ -12,7 +12,7 @@ namespace calbridge::ingest {
 
 // `channel` is null when PostgreSQL was away: tenant and user stay empty, and the calendar's id is the key, so that one
 // calendar's hints still share a partition. `traceparent` as received; a malformed or absent one starts a new trace.
-kafka::record make_record(std::string_view topic, push const& what, domain::channel_token_content const& token, known_channel const* channel,
-                          std::string_view traceparent, instant received_at);
+kafka::record make_record(std::string_view topic, push const& what, domain::channel_token_content const& token,
+                          known_channel const* channel, std::string_view traceparent, instant received_at);
 
 }  // namespace calbridge::ingest

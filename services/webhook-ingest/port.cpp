@@ -64,7 +64,7 @@ struct connection {
     std::size_t wanted{0};  // bytes of the whole request, once its head is here
     std::size_t served{0};
     std::size_t lingered{0};
-    std::string held;       // the start of a request whose rest is still to come
+    std::string held;  // the start of a request whose rest is still to come
     deadline closes_at;
 };
 
@@ -264,8 +264,9 @@ private:
         } else {
             auto const had = one.held.size();
             one.held.append(fresh);
-            bool const is_enough = one.wanted > 0 ? one.held.size() >= one.wanted
-                                                  : http::may_be_complete(one.held, had) || one.held.size() >= rules_.request_line_bytes_max;
+            bool const is_enough = one.wanted > 0
+                                       ? one.held.size() >= one.wanted
+                                       : http::may_be_complete(one.held, had) || one.held.size() >= rules_.request_line_bytes_max;
             if (!is_enough) return;
             serve_held(one);
         }
@@ -326,7 +327,9 @@ private:
 
     void finish(connection& one, answer what) {
         bool const closes = one.last || draining_ || what != answer::ok;
-        auto const& bytes = what == answer::ok ? (closes ? answers_.ok_last : answers_.ok) : what == answer::not_found ? answers_.not_found : answers_.unavailable;
+        auto const& bytes = what == answer::ok          ? (closes ? answers_.ok_last : answers_.ok)
+                            : what == answer::not_found ? answers_.not_found
+                                                        : answers_.unavailable;
         one.at = connection::stage::reading;
         one.closes_at = now_ + options_.idle_max;
         if (!send_bytes(one.fd, bytes)) close(one);
@@ -350,9 +353,12 @@ private:
     }
 
     void refuse(connection& one, int status, std::string_view reason) {
-        metrics::get_counter("calbridge_http_server_refused_total", "Requests refused before a handler saw them, by reason.", {{"reason", std::string(reason)}}).add();
+        metrics::get_counter("calbridge_http_server_refused_total", "Requests refused before a handler saw them, by reason.",
+                             {{"reason", std::string(reason)}})
+            .add();
         std::string const bytes = "HTTP/1.1 " + std::to_string(status) + " " + std::string(http::reason_phrase(status)) +
-                                  "\r\nDate: " + http::imf_fixdate(answers_.made_for) + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+                                  "\r\nDate: " + http::imf_fixdate(answers_.made_for) +
+                                  "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
         if (!send_bytes(one.fd, bytes)) close(one);
         else linger(one);
     }
@@ -388,8 +394,8 @@ private:
     answers answers_;
     http::request_head head_;
     std::array<char, 16 * 1024> incoming_;
-    metrics::counter& refused_ =
-        metrics::get_counter("calbridge_http_server_refused_total", "Requests refused before a handler saw them, by reason.", {{"reason", "connections_max"}});
+    metrics::counter& refused_ = metrics::get_counter(
+        "calbridge_http_server_refused_total", "Requests refused before a handler saw them, by reason.", {{"reason", "connections_max"}});
     metrics::gauge& gauge_ = metrics::get_gauge("calbridge_http_server_connections", "Connections open now.");
 };
 

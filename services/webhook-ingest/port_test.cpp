@@ -99,7 +99,8 @@ void play(scene act, port_options options = {}) {
 }
 
 std::string post(std::string const& target, std::string const& lines = {}, std::string const& body = {}) {
-    return "POST " + target + " HTTP/1.1\r\nHost: h\r\n" + lines + (body.empty() ? "" : "Content-Length: " + std::to_string(body.size()) + "\r\n") + "\r\n" + body;
+    return "POST " + target + " HTTP/1.1\r\nHost: h\r\n" + lines +
+           (body.empty() ? "" : "Content-Length: " + std::to_string(body.size()) + "\r\n") + "\r\n" + body;
 }
 
 task<bool> waits(scripted& handler, std::size_t count) {
@@ -215,9 +216,11 @@ TEST(Port, PeerThatEndsSendingWithItsRequestIsStillAnswered) {
 }
 
 TEST(Port, GateRulesHoldHere) {
-    for (auto const* bytes : {"POST /ok HTTP/1.1\r\n\r\n", "POST /ok HTTP/1.0\r\nHost: h\r\n\r\n", "POST /ok HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-                              "POST /ok HTTP/1.1\r\nHost: h\r\nX-Goog-Channel-ID: a\r\nX-Goog-Channel-ID: a\r\n\r\n", "POST /ok HTTP/1.1\nHost: h\n\n",
-                              "POST /ok HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello"}) {
+    for (auto const* bytes :
+         {"POST /ok HTTP/1.1\r\n\r\n", "POST /ok HTTP/1.0\r\nHost: h\r\n\r\n",
+          "POST /ok HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+          "POST /ok HTTP/1.1\r\nHost: h\r\nX-Goog-Channel-ID: a\r\nX-Goog-Channel-ID: a\r\n\r\n", "POST /ok HTTP/1.1\nHost: h\n\n",
+          "POST /ok HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello"}) {
         static char const* what = nullptr;
         what = bytes;
         play([](peer& one, port&, scripted& handler) -> task<void> {
@@ -243,11 +246,13 @@ TEST(Port, BodyMaximumHostListAndContinue) {
     });
     port_options options;
     options.hosts = {"hooks.example"};
-    play([](peer& one, port&, scripted&) -> task<void> {
-        co_await one.say(post("/ok"));
-        auto const said = co_await one.answer();
-        EXPECT_TRUE(said.starts_with("HTTP/1.1 421")) << said;
-    }, options);
+    play(
+        [](peer& one, port&, scripted&) -> task<void> {
+            co_await one.say(post("/ok"));
+            auto const said = co_await one.answer();
+            EXPECT_TRUE(said.starts_with("HTTP/1.1 421")) << said;
+        },
+        options);
     play([](peer& one, port&, scripted&) -> task<void> {
         co_await one.say("POST /ok HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n");
         auto const go_on = co_await one.answer();
@@ -261,44 +266,52 @@ TEST(Port, BodyMaximumHostListAndContinue) {
 TEST(Port, SlowRequestIs408AndIdleOneIsClosed) {
     port_options options;
     options.request_time_max = 1ms;
-    play([](peer& one, port&, scripted&) -> task<void> {
-        co_await one.say("POST /ok HT");
-        auto const said = co_await one.answer();
-        EXPECT_TRUE(said.starts_with("HTTP/1.1 408")) << said;
-    }, options);
+    play(
+        [](peer& one, port&, scripted&) -> task<void> {
+            co_await one.say("POST /ok HT");
+            auto const said = co_await one.answer();
+            EXPECT_TRUE(said.starts_with("HTTP/1.1 408")) << said;
+        },
+        options);
     port_options idle;
     idle.idle_max = 1ms;
-    play([](peer& one, port&, scripted&) -> task<void> {
-        auto const said = co_await one.answer();
-        EXPECT_EQ(said, "");
-    }, idle);
+    play(
+        [](peer& one, port&, scripted&) -> task<void> {
+            auto const said = co_await one.answer();
+            EXPECT_EQ(said, "");
+        },
+        idle);
 }
 
 TEST(Port, ConnectionMaximumIs503) {
     port_options options;
     options.connections_max = 1;
-    play([](peer& one, port& p, scripted&) -> task<void> {
-        co_await one.say(post("/ok"));
-        (void)co_await one.answer();
-        peer two(co_await asio::this_coro::executor);
-        co_await two.connect(p.number());
-        auto const said = co_await two.answer();
-        EXPECT_TRUE(said.starts_with("HTTP/1.1 503")) << said;
-    }, options);
+    play(
+        [](peer& one, port& p, scripted&) -> task<void> {
+            co_await one.say(post("/ok"));
+            (void)co_await one.answer();
+            peer two(co_await asio::this_coro::executor);
+            co_await two.connect(p.number());
+            auto const said = co_await two.answer();
+            EXPECT_TRUE(said.starts_with("HTTP/1.1 503")) << said;
+        },
+        options);
 }
 
 TEST(Port, RequestMaximumPerConnectionAndConnectionClose) {
     port_options options;
     options.requests_per_connection_max = 2;
-    play([](peer& one, port&, scripted&) -> task<void> {
-        co_await one.say(post("/ok") + post("/ok") + post("/ok"));
-        auto const first = co_await one.answer();
-        auto const last = co_await one.answer();
-        auto const nothing = co_await one.answer();
-        EXPECT_EQ(first.find("Connection: close"), std::string::npos);
-        EXPECT_NE(last.find("Connection: close"), std::string::npos);
-        EXPECT_EQ(nothing, "");
-    }, options);
+    play(
+        [](peer& one, port&, scripted&) -> task<void> {
+            co_await one.say(post("/ok") + post("/ok") + post("/ok"));
+            auto const first = co_await one.answer();
+            auto const last = co_await one.answer();
+            auto const nothing = co_await one.answer();
+            EXPECT_EQ(first.find("Connection: close"), std::string::npos);
+            EXPECT_NE(last.find("Connection: close"), std::string::npos);
+            EXPECT_EQ(nothing, "");
+        },
+        options);
     play([](peer& one, port&, scripted&) -> task<void> {
         co_await one.say(post("/ok", "Connection: close\r\n"));
         auto const said = co_await one.answer();

@@ -53,17 +53,28 @@ TEST(ReadPush, HeaderNamesInAnyCase) {
 }
 
 TEST(ReadPush, EveryHeaderIsNeeded) {
-    for (std::string const name : {"X-Goog-Channel-ID", "X-Goog-Channel-Token", "X-Goog-Resource-ID", "X-Goog-Resource-State", "X-Goog-Message-Number"}) {
+    for (std::string const name :
+         {"X-Goog-Channel-ID", "X-Goog-Channel-Token", "X-Goog-Resource-ID", "X-Goog-Resource-State", "X-Goog-Message-Number"}) {
         auto const without = request(replaced(good_lines, name, "X-Other-Header"));
         EXPECT_FALSE(read(without).has_value()) << name;
     }
 }
 
 TEST(ReadPush, ValuesInGooglesFormOnly) {
-    for (auto const& [from, to] : std::vector<std::pair<std::string, std::string>>{
-             {channel_text, "not-a-uuid"}, {channel_text, channel_text + "0"}, {"v1.k.a.b", ""}, {"res-1", ""}, {"res-1", std::string(257, 'r')},
-             {"exists", "EXISTS"}, {"exists", "deleted"}, {"exists", ""}, {"Number: 10", "Number: 0"}, {"Number: 10", "Number: -1"},
-             {"Number: 10", "Number: 1e3"}, {"Number: 10", "Number: +1"}, {"Number: 10", "Number: 1234567890123456789"}, {"Number: 10", "Number:"}}) {
+    for (auto const& [from, to] : std::vector<std::pair<std::string, std::string>>{{channel_text, "not-a-uuid"},
+                                                                                   {channel_text, channel_text + "0"},
+                                                                                   {"v1.k.a.b", ""},
+                                                                                   {"res-1", ""},
+                                                                                   {"res-1", std::string(257, 'r')},
+                                                                                   {"exists", "EXISTS"},
+                                                                                   {"exists", "deleted"},
+                                                                                   {"exists", ""},
+                                                                                   {"Number: 10", "Number: 0"},
+                                                                                   {"Number: 10", "Number: -1"},
+                                                                                   {"Number: 10", "Number: 1e3"},
+                                                                                   {"Number: 10", "Number: +1"},
+                                                                                   {"Number: 10", "Number: 1234567890123456789"},
+                                                                                   {"Number: 10", "Number:"}}) {
         auto const bytes = request(replaced(good_lines, from, to));
         EXPECT_FALSE(read(bytes).has_value()) << to;
     }
@@ -102,7 +113,8 @@ TEST_F(Decide, KnownChannelIsAccepted) { EXPECT_EQ(ask(), outcome::accepted); }
 
 TEST_F(Decide, TokenThatDidNotVerifyIsForgedWhateverElseIsKnown) {
     for (auto const said : {evidence::look_up::found, evidence::look_up::absent, evidence::look_up::away}) {
-        EXPECT_EQ(decide(what, {.token = std::nullopt, .said = said, .channel = &channel, .token_hash = hash, .now = now}), outcome::forged);
+        EXPECT_EQ(decide(what, {.token = std::nullopt, .said = said, .channel = &channel, .token_hash = hash, .now = now}),
+                  outcome::forged);
     }
 }
 

@@ -9,25 +9,33 @@ config::table settings::declare() {
     common.declare(t, 9102);
     t.text({"CALBRIDGE_ADDRESS", "Address the public port listens on. TLS ends in front of it."}, address, "127.0.0.1", 64)
         .integer({"CALBRIDGE_PORT", "Public port for Google's pushes; 0 takes any free one and logs it."}, port, 8081, 0, 65535)
-        .text({"CALBRIDGE_WEBHOOK_PATH", "Path Google's pushes come to. Everything else on the port is 404."}, path, "/webhooks/google", 256)
+        .text({"CALBRIDGE_WEBHOOK_PATH", "Path Google's pushes come to. Everything else on the port is 404."}, path, "/webhooks/google",
+              256)
         .list({"CALBRIDGE_HOSTS", "Host names requests may name, lower case, without port, separated by commas. Empty: any."}, hosts, "")
-        .required_secret({"CALBRIDGE_CHANNEL_KEYS",
-                          "Keys of channel tokens: id:base64 of 32 bytes, the first is the primary, separated by commas. Keep an old key 8 days."},
-                         channel_keys)
-        .required_text({"CALBRIDGE_DATABASE_URL", "PostgreSQL connection (libpq keywords or URI) of this service's role, without the password."}, database_url)
+        .required_secret(
+            {"CALBRIDGE_CHANNEL_KEYS",
+             "Keys of channel tokens: id:base64 of 32 bytes, the first is the primary, separated by commas. Keep an old key 8 days."},
+            channel_keys)
+        .required_text(
+            {"CALBRIDGE_DATABASE_URL", "PostgreSQL connection (libpq keywords or URI) of this service's role, without the password."},
+            database_url)
         .optional_secret({"CALBRIDGE_DATABASE_PASSWORD", "Password of the database role."}, database_password)
         .required_text({"CALBRIDGE_KAFKA_BROKERS", "Kafka bootstrap servers, host:port separated by commas."}, kafka_brokers)
-        .list({"CALBRIDGE_KAFKA_PROPERTIES", "Further librdkafka properties, name=value separated by commas (TLS, SASL)."}, kafka_properties, "")
-        .integer({"CALBRIDGE_CONNECTIONS_MAX", "Most connections open at the same time; one more is answered 503."}, connections_max, 10000, 1, 1000000)
+        .list({"CALBRIDGE_KAFKA_PROPERTIES", "Further librdkafka properties, name=value separated by commas (TLS, SASL)."},
+              kafka_properties, "")
+        .integer({"CALBRIDGE_CONNECTIONS_MAX", "Most connections open at the same time; one more is answered 503."}, connections_max, 10000,
+                 1, 1000000)
         .integer({"CALBRIDGE_CHANNELS_CACHED", "Channels remembered in memory, about 700 bytes each."}, channels_max, 100000, 1, 10000000)
-        .integer({"CALBRIDGE_PUSHES_IN_FLIGHT", "Pushes on their way to Kafka at the same time; one more is answered 503."}, in_flight_max, 20000, 1, 1000000);
+        .integer({"CALBRIDGE_PUSHES_IN_FLIGHT", "Pushes on their way to Kafka at the same time; one more is answered 503."}, in_flight_max,
+                 20000, 1, 1000000);
     t.require("CALBRIDGE_CHANNEL_KEYS", [this]() -> std::string {
         if (channel_keys.empty()) return "";
         auto const ring = crypto::key_ring::parse(channel_keys);
         return ring ? "" : ring.error().context;
     });
     t.require("CALBRIDGE_WEBHOOK_PATH", [this]() -> std::string {
-        bool const plain = path.starts_with('/') && path.find_first_of("?#%\\ ") == std::string::npos && path.find("/.") == std::string::npos;
+        bool const plain =
+            path.starts_with('/') && path.find_first_of("?#%\\ ") == std::string::npos && path.find("/.") == std::string::npos;
         return plain ? "" : "must start with / and hold no query, fragment, escape or dot segment";
     });
     return t;

@@ -20,9 +20,7 @@
 namespace calbridge {
 namespace {
 
-[[noreturn]] void throw_cancelled() {
-    throw boost::system::system_error(asio::error::operation_aborted, "cancelled");
-}
+[[noreturn]] void throw_cancelled() { throw boost::system::system_error(asio::error::operation_aborted, "cancelled"); }
 
 // Runs `work` one turn later: whatever it does, cancelling its own group included, happens after the spawn is complete.
 task<void> run_later(task<void> work) {
@@ -49,8 +47,7 @@ bool is_cancellation(std::exception_ptr const& e) {
     try {
         std::rethrow_exception(e);
     } catch (boost::system::system_error const& failure) {
-        return failure.code() == asio::error::operation_aborted ||
-               failure.code() == asio::experimental::error::channel_closed ||
+        return failure.code() == asio::error::operation_aborted || failure.code() == asio::experimental::error::channel_closed ||
                failure.code() == asio::experimental::error::channel_cancelled;
     } catch (...) {
         return false;
@@ -116,8 +113,7 @@ struct queue_entry {
 
 }  // namespace
 
-semaphore::semaphore(asio::any_io_executor executor, std::size_t permits)
-    : impl_(std::make_shared<impl>(std::move(executor), permits)) {}
+semaphore::semaphore(asio::any_io_executor executor, std::size_t permits) : impl_(std::make_shared<impl>(std::move(executor), permits)) {}
 semaphore::~semaphore() = default;
 
 task<void> semaphore::acquire() {
@@ -191,9 +187,9 @@ void task_group::spawn(std::string label, task<void> work) {
     auto& group = *state_;
     auto const one = group.running.emplace(group.running.end());
     one->label = std::move(label);
-    asio::co_spawn(group.executor, run_later(std::move(work)),
-                   asio::bind_cancellation_slot(one->stop.slot(),
-                                                [state = state_, one](std::exception_ptr const& e) { state->finished(one, e); }));
+    asio::co_spawn(
+        group.executor, run_later(std::move(work)),
+        asio::bind_cancellation_slot(one->stop.slot(), [state = state_, one](std::exception_ptr const& e) { state->finished(one, e); }));
     if (group.cancelled) one->stop.emit(asio::cancellation_type::terminal);
 }
 

@@ -1,5 +1,5 @@
-#include "common/async/mailbox.h"
 #include "common/async/task.h"
+#include "common/async/mailbox.h"
 #include "common/async/with_deadline.h"
 
 #include "common/testing/testing.h"
@@ -75,8 +75,7 @@ task<result<int>> slow_to_stop(int& ended) {
 task<result<int>> stubborn() {
     try {
         co_await sleep_until(deadline::max());
-    } catch (boost::system::system_error const&) {
-    }
+    } catch (boost::system::system_error const&) {}
     co_return 42;
 }
 
@@ -103,7 +102,8 @@ TEST(WithDeadline, FailureOfWorkReturnsAtOnceAndKeepsItsError) {
 
 TEST(WithDeadline, ExceptionOfWorkIsRethrownAtOnce) {
     asio::io_context ioc;
-    EXPECT_THROW(run_coro(ioc, []() -> task<void> { (void)co_await with_deadline(in(1h), "work", throw_at_once()); }()), std::runtime_error);
+    EXPECT_THROW(run_coro(ioc, []() -> task<void> { (void)co_await with_deadline(in(1h), "work", throw_at_once()); }()),
+                 std::runtime_error);
 }
 
 TEST(WithDeadline, LateWorkIsCancelledUnwoundAndReported) {

@@ -35,8 +35,7 @@ task<bool> finishes_before(deadline at, task<void> work) {
     co_await asio::this_coro::throw_if_cancelled(false);
     // One executor for the work, the timer and this coroutine: in Asio 1.26 a cancellation crossing executors can
     // fire after its target is gone.
-    asio::co_spawn(executor, run_later(std::move(work)),
-                   asio::bind_cancellation_slot(both->stop.slot(), [both](std::exception_ptr e) {
+    asio::co_spawn(executor, run_later(std::move(work)), asio::bind_cancellation_slot(both->stop.slot(), [both](std::exception_ptr e) {
                        both->failure = std::move(e);
                        both->done = true;
                        both->ended.notify();

@@ -16,9 +16,7 @@ public:
 
 class system_clock final : public clock {
 public:
-    instant now() const override {
-        return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now());
-    }
+    instant now() const override { return std::chrono::time_point_cast<std::chrono::microseconds>(std::chrono::system_clock::now()); }
 };
 
 }  // namespace calbridge

@@ -94,11 +94,10 @@ std::size_t sequence_length(std::string_view text) {
 }  // namespace
 
 std::string hex(std::span<std::uint8_t const> data) {
-    std::string out;
-    out.reserve(data.size() * 2);
-    for (auto const byte : data) {
-        out.push_back(hex_digits[byte >> 4]);
-        out.push_back(hex_digits[byte & 15]);
+    std::string out(data.size() * 2, '0');
+    for (std::size_t i = 0; i < data.size(); ++i) {
+        out[2 * i] = hex_digits[data[i] >> 4];
+        out[2 * i + 1] = hex_digits[data[i] & 15];
     }
     return out;
 }
@@ -138,8 +137,8 @@ std::string percent_encode(std::string_view text) {
     std::string out;
     out.reserve(text.size() + 16);
     for (auto const c : text) {
-        bool const unreserved = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-                                c == '_' || c == '~';
+        bool const unreserved =
+            (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
         if (unreserved) {
             out.push_back(c);
             continue;

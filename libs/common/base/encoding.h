@@ -16,17 +16,15 @@ using bytes = std::vector<std::uint8_t>;
 inline std::span<std::uint8_t const> as_bytes(std::string_view text) {
     return {reinterpret_cast<std::uint8_t const*>(text.data()), text.size()};
 }
-inline std::string_view as_text(std::span<std::uint8_t const> data) {
-    return {reinterpret_cast<char const*>(data.data()), data.size()};
-}
+inline std::string_view as_text(std::span<std::uint8_t const> data) { return {reinterpret_cast<char const*>(data.data()), data.size()}; }
 
-std::string hex(std::span<std::uint8_t const> data);           // lower case
-std::string base64(std::span<std::uint8_t const> data);        // section 4, padded
-std::string base64url(std::span<std::uint8_t const> data);     // section 5, unpadded
-std::string base32hex(std::span<std::uint8_t const> data);     // section 7, lower case, unpadded (Google's event id alphabet)
+std::string hex(std::span<std::uint8_t const> data);        // lower case
+std::string base64(std::span<std::uint8_t const> data);     // section 4, padded
+std::string base64url(std::span<std::uint8_t const> data);  // section 5, unpadded
+std::string base32hex(std::span<std::uint8_t const> data);  // section 7, lower case, unpadded (Google's event id alphabet)
 result<bytes> from_hex(std::string_view text);
 result<bytes> from_base64(std::string_view text);
-result<bytes> from_base64url(std::string_view text);           // padding refused
+result<bytes> from_base64url(std::string_view text);  // padding refused
 
 // Percent-encodes everything but RFC 3986 unreserved characters.
 std::string percent_encode(std::string_view text);

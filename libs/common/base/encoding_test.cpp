@@ -71,8 +71,8 @@ TEST(Utf8, AcceptsWhatRfc3629Allows) {
 }
 
 TEST(Utf8, RefusesOverlongSurrogateTooHighAndCut) {
-    for (auto const* bad : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xED\xBF\xBF", "\xF0\x8F\xBF\xBF", "\xF4\x90\x80\x80",
-                            "\xF5\x80\x80\x80", "\xFF", "\xC3", "\xE2\x82", "\xF0\x9F\x98", "a\xC3z"}) {
+    for (auto const* bad : {"\x80", "\xC0\x80", "\xC1\xBF", "\xE0\x9F\xBF", "\xED\xA0\x80", "\xED\xBF\xBF", "\xF0\x8F\xBF\xBF",
+                            "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "\xC3", "\xE2\x82", "\xF0\x9F\x98", "a\xC3z"}) {
         EXPECT_FALSE(is_valid_utf8(bad)) << testing::PrintToString(std::string(bad));
     }
 }

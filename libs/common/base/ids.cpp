@@ -21,6 +21,17 @@ void uuid_random_bytes(std::span<std::uint8_t> out) {
     used += out.size();
 }
 
+constexpr auto hex_values = [] {
+    std::array<std::int8_t, 256> table{};
+    table.fill(-1);
+    for (int i = 0; i < 10; ++i) table[static_cast<std::size_t>('0' + i)] = static_cast<std::int8_t>(i);
+    for (int i = 0; i < 6; ++i) {
+        table[static_cast<std::size_t>('a' + i)] = static_cast<std::int8_t>(10 + i);
+        table[static_cast<std::size_t>('A' + i)] = static_cast<std::int8_t>(10 + i);
+    }
+    return table;
+}();
+
 void set_version(uuid& id, std::uint8_t version) {
     id.bytes[6] = static_cast<std::uint8_t>((id.bytes[6] & 0x0F) | (version << 4));
     id.bytes[8] = static_cast<std::uint8_t>((id.bytes[8] & 0x3F) | 0x80);
@@ -49,23 +60,20 @@ std::string to_string(uuid const& id) {
 }
 
 result<uuid> parse_uuid(std::string_view text) {
-    auto const value = [](char c) {
-        if (c >= '0' && c <= '9') return c - '0';
-        if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-        if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-        return -1;
-    };
     if (text.size() != 36) return fail(errc::malformed, "uuid: not 36 characters");
+    if (text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-') return fail(errc::malformed, "uuid: hyphen missing");
     uuid id;
+    int bad = 0;
     std::size_t at = 0;
     for (std::size_t i = 0; i < id.bytes.size(); ++i) {
-        if ((i == 4 || i == 6 || i == 8 || i == 10) && text[at++] != '-') return fail(errc::malformed, "uuid: hyphen missing");
-        int const high = value(text[at]);
-        int const low = value(text[at + 1]);
+        if (i == 4 || i == 6 || i == 8 || i == 10) ++at;
+        int const high = hex_values[static_cast<unsigned char>(text[at])];
+        int const low = hex_values[static_cast<unsigned char>(text[at + 1])];
         at += 2;
-        if (high < 0 || low < 0) return fail(errc::malformed, "uuid: not a hexadecimal digit");
+        bad |= high | low;
         id.bytes[i] = static_cast<std::uint8_t>(high * 16 + low);
     }
+    if (bad < 0) return fail(errc::malformed, "uuid: not a hexadecimal digit");
     return id;
 }
 

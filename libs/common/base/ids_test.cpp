@@ -28,10 +28,10 @@ TEST(Uuid, TextComesBackInLowerCase) {
 }
 
 TEST(Uuid, OnlyTheHyphenatedFormIsRead) {
-    for (auto const* bad : {"", "0195d7e012347abc8def0123456789ab", "{0195d7e0-1234-7abc-8def-0123456789ab}",
-                            "0195d7e0-1234-7abc-8def-0123456789a", "0195d7e0-1234-7abc-8def-0123456789abc",
-                            "0195d7e0x1234-7abc-8def-0123456789ab", "0195d7e0-1234-7abc-8def-0123456789ag",
-                            "0195d7e-01234-7abc-8def-0123456789ab", " 195d7e0-1234-7abc-8def-0123456789ab"}) {
+    for (auto const* bad :
+         {"", "0195d7e012347abc8def0123456789ab", "{0195d7e0-1234-7abc-8def-0123456789ab}", "0195d7e0-1234-7abc-8def-0123456789a",
+          "0195d7e0-1234-7abc-8def-0123456789abc", "0195d7e0x1234-7abc-8def-0123456789ab", "0195d7e0-1234-7abc-8def-0123456789ag",
+          "0195d7e-01234-7abc-8def-0123456789ab", " 195d7e0-1234-7abc-8def-0123456789ab"}) {
         EXPECT_FALSE(parse_uuid(bad).has_value()) << bad;
     }
 }

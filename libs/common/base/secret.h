@@ -16,11 +16,18 @@ public:
     secret(secret const&) = default;
     secret(secret&& other) noexcept : value_(std::move(other.value_)) { other.clear(); }
     secret& operator=(secret const& other) {
-        if (this != &other) { clear(); value_ = other.value_; }
+        if (this != &other) {
+            clear();
+            value_ = other.value_;
+        }
         return *this;
     }
     secret& operator=(secret&& other) noexcept {
-        if (this != &other) { clear(); value_ = std::move(other.value_); other.clear(); }
+        if (this != &other) {
+            clear();
+            value_ = std::move(other.value_);
+            other.clear();
+        }
         return *this;
     }
     ~secret() { clear(); }
@@ -36,7 +43,11 @@ public:
 
 private:
     // Whole capacity: a moved-from short string keeps its bytes beyond its size.
-    void clear() noexcept { value_.resize(value_.capacity()); wipe(value_.data(), value_.size()); value_.clear(); }
+    void clear() noexcept {
+        value_.resize(value_.capacity());
+        wipe(value_.data(), value_.size());
+        value_.clear();
+    }
     std::string value_;
 };
 

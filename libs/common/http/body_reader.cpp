@@ -17,7 +17,8 @@ namespace beast_http = boost::beast::http;
 using boost::beast::error_code;
 
 error translate(error_code const& ec, std::string_view what) {
-    bool const too_large = ec == beast_http::error::body_limit || ec == beast_http::error::header_limit || ec == beast_http::error::buffer_overflow;
+    bool const too_large =
+        ec == beast_http::error::body_limit || ec == beast_http::error::header_limit || ec == beast_http::error::buffer_overflow;
     return fail(too_large ? errc::too_large : errc::malformed, std::string(what) + ": " + ec.message());
 }
 
@@ -137,7 +138,8 @@ result<bool> answer_reader::feed(std::string& buffer) {
         auto const done = feed_parser(*impl_->parser, buffer, "answer");
         if (!done) return done;
         auto const ate = before - buffer.size();
-        if (ate > impl_->bytes_left || (!*done && buffer.size() > 64 * 1024)) return fail(errc::too_large, "answer: too much around its body");
+        if (ate > impl_->bytes_left || (!*done && buffer.size() > 64 * 1024))
+            return fail(errc::too_large, "answer: too much around its body");
         impl_->bytes_left -= ate;
         if (impl_->parser->is_header_done() && !impl_->head_checked) {
             if (auto const fine = impl_->check_head(); !fine) return fine.error();

@@ -36,9 +36,9 @@ public:
     result<bool> feed(std::string& buffer);
     // The peer closed in an orderly way. True: that was the answer's legitimate end (an error answer without a length).
     result<bool> end();
-    bool has_started() const;   // any byte of an answer was seen
-    bool keeps_alive() const;   // valid when complete
-    response take();            // valid when complete
+    bool has_started() const;  // any byte of an answer was seen
+    bool keeps_alive() const;  // valid when complete
+    response take();           // valid when complete
 
 private:
     struct impl;

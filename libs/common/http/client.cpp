@@ -38,10 +38,14 @@ struct progress {
     bool reused{false};
 };
 
-bool is_idempotent(std::string_view method) { return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "OPTIONS"; }
+bool is_idempotent(std::string_view method) {
+    return method == "GET" || method == "HEAD" || method == "PUT" || method == "DELETE" || method == "OPTIONS";
+}
 
 bool is_sendable(client_request const& request) {
-    auto const clean = [](std::string_view text) { return std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }); };
+    auto const clean = [](std::string_view text) {
+        return std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+    };
     if (request.method.empty() || !std::ranges::all_of(request.method, [](char c) { return c >= 'A' && c <= 'Z'; })) return false;
     return std::ranges::all_of(request.fields, [clean](auto const& field) {
         static constexpr std::string_view ours[] = {"Host", "Content-Length", "Transfer-Encoding", "Connection"};
@@ -123,7 +127,8 @@ private:
             }
             // A connection that went stale while idle is nobody's failure, as long as repeating cannot do anything twice.
             bool const repeatable = done->reused && !done->answer_started && (!done->may_have_been_sent || is_idempotent(request.method));
-            if (!repeatable || outcome.error().code != errc::unavailable) co_return fail(outcome.error().code, request.method + " " + to.origin() + ": " + outcome.error().context);
+            if (!repeatable || outcome.error().code != errc::unavailable)
+                co_return fail(outcome.error().code, request.method + " " + to.origin() + ": " + outcome.error().context);
         }
     }
 
@@ -138,7 +143,8 @@ private:
         if (wrote.ec && wrote.bytes == 0) done->may_have_been_sent = false;
         answer_reader reader(request.method == "HEAD", request.answer_bytes_max);
         std::string buffer;
-        // Also after a failed write: a peer that refuses early may have answered already. Reading then ends soon, because the connection is broken.
+        // Also after a failed write: a peer that refuses early may have answered already. Reading then ends soon, because the connection is
+        // broken.
         for (;;) {
             auto const ec = co_await link.read(buffer);
             done->answer_started = done->answer_started || !buffer.empty();
@@ -149,7 +155,8 @@ private:
                 co_return received{reader.take(), reusable};
             }
             if (!ec) continue;
-            if (ec == asio::ssl::error::stream_truncated && done->answer_started) co_return fail(errc::malformed, "TLS stream cut within the answer");
+            if (ec == asio::ssl::error::stream_truncated && done->answer_started)
+                co_return fail(errc::malformed, "TLS stream cut within the answer");
             if (ec != asio::error::eof) co_return fail(errc::unavailable, ec.message());
             auto const ended = reader.end();
             if (!ended) co_return ended.error();
@@ -182,7 +189,9 @@ private:
 
     static void observe(std::string const& host, result<response> const& outcome, steady::duration took) {
         auto const said = outcome ? std::to_string(outcome->status) : std::string(name(outcome.error().code));
-        metrics::get_counter("calbridge_http_client_requests_total", "Requests sent, by the answer's status or the failure.", {{"host", host}, {"outcome", said}}).add();
+        metrics::get_counter("calbridge_http_client_requests_total", "Requests sent, by the answer's status or the failure.",
+                             {{"host", host}, {"outcome", said}})
+            .add();
         metrics::get_histogram("calbridge_http_client_request_seconds", "Time from a request to the end of its answer.", {{"host", host}})
             .observe(std::chrono::duration<double>(took).count());
     }

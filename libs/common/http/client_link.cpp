@@ -42,7 +42,8 @@ task<error_code> read_some(Stream& stream, std::string& buffer) {
     error_code ec;
     auto const had = buffer.size();
     buffer.resize(had + read_size);
-    auto const got = co_await stream.async_read_some(asio::buffer(buffer.data() + had, read_size), asio::redirect_error(asio::use_awaitable, ec));
+    auto const got =
+        co_await stream.async_read_some(asio::buffer(buffer.data() + had, read_size), asio::redirect_error(asio::use_awaitable, ec));
     buffer.resize(had + got);
     throw_if_stopped(ec);
     co_return ec;

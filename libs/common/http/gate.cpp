@@ -69,7 +69,7 @@ bool is_known_method(std::string_view method) {
 
 // Why a path is refused; empty when it is fine. A segment is judged as it would read after decoding.
 std::string_view path_fault(std::string_view path) {
-    std::size_t dots = 0;    // dots seen in a segment that so far consists of dots only
+    std::size_t dots = 0;  // dots seen in a segment that so far consists of dots only
     bool only_dots = true;
     auto const is_dot_segment = [&] { return only_dots && (dots == 1 || dots == 2); };
     for (std::size_t i = 1; i < path.size(); ++i) {
@@ -125,7 +125,9 @@ bool must_be_single(std::string_view name) {
     case 6: return equals_ignoring_case(name, "cookie") || equals_ignoring_case(name, "origin") || equals_ignoring_case(name, "expect");
     case 8: return equals_ignoring_case(name, "if-match");
     case 11: return equals_ignoring_case(name, "traceparent");
-    case 12: return equals_ignoring_case(name, "content-type") || equals_ignoring_case(name, "x-request-id") || equals_ignoring_case(name, "x-csrf-token");
+    case 12:
+        return equals_ignoring_case(name, "content-type") || equals_ignoring_case(name, "x-request-id") ||
+               equals_ignoring_case(name, "x-csrf-token");
     case 13: return equals_ignoring_case(name, "authorization");
     case 14: return equals_ignoring_case(name, "content-length") || equals_ignoring_case(name, "sec-fetch-site");
     case 15: return equals_ignoring_case(name, "idempotency-key");

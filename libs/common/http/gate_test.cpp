@@ -24,12 +24,12 @@ outcome ask(std::string const& bytes, gate_rules const& rules = {}) {
 std::string get(std::string const& target) { return "GET " + target + " HTTP/1.1\r\nHost: h\r\n\r\n"; }
 std::string with_lines(std::string const& lines) { return "POST /x HTTP/1.1\r\nHost: h\r\n" + lines + "\r\n"; }
 
-#define EXPECT_REFUSED(bytes, status_wanted, reason_wanted)          \
-    do {                                                             \
-        auto const got = ask(bytes);                                 \
-        EXPECT_EQ(got.said, verdict::refused);                       \
-        EXPECT_EQ(got.status, status_wanted);                        \
-        EXPECT_EQ(got.reason, reason_wanted);                        \
+#define EXPECT_REFUSED(bytes, status_wanted, reason_wanted) \
+    do {                                                    \
+        auto const got = ask(bytes);                        \
+        EXPECT_EQ(got.said, verdict::refused);              \
+        EXPECT_EQ(got.status, status_wanted);               \
+        EXPECT_EQ(got.reason, reason_wanted);               \
     } while (false)
 
 TEST(Gate, AcceptsAnOrdinaryRequestAndShowsItsParts) {
@@ -59,8 +59,9 @@ TEST(Gate, AcceptsAnOrdinaryRequestAndShowsItsParts) {
 TEST(Gate, ReusedHeadKeepsNothingOfTheLastRequest) {
     request_head head;
     refusal why;
-    ASSERT_EQ(read_head("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n", {}, head, why),
-              verdict::accepted);
+    ASSERT_EQ(
+        read_head("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n", {}, head, why),
+        verdict::accepted);
     EXPECT_FALSE(head.keeps_alive);
     EXPECT_TRUE(head.expects_continue);
 
@@ -125,7 +126,8 @@ TEST(Gate, PathEscapesThatHideStructure) {
 }
 
 TEST(Gate, DotSegmentsInEverySpelling) {
-    for (std::string const path : {"/.", "/..", "/./a", "/a/./b", "/a/../b", "/a/..", "/a/.", "/%2e", "/%2E%2e/a", "/a/.%2e/b", "/a/%2e./b", "/..?x"}) {
+    for (std::string const path :
+         {"/.", "/..", "/./a", "/a/./b", "/a/../b", "/a/..", "/a/.", "/%2e", "/%2E%2e/a", "/a/.%2e/b", "/a/%2e./b", "/..?x"}) {
         EXPECT_REFUSED(get(path), 400, "dot_segment");
     }
 }
@@ -164,14 +166,17 @@ TEST(Gate, ContentLengthOnceAndPureDigits) {
 }
 
 TEST(Gate, TransferEncodingOnlyASingleChunked) {
-    for (std::string const value : {"gzip", "xchunked", "chunked, gzip", "gzip, chunked", "identity", "chunked,", "", "\"chunked\"", "chunked;q=1", "Chunked"}) {
+    for (std::string const value :
+         {"gzip", "xchunked", "chunked, gzip", "gzip, chunked", "identity", "chunked,", "", "\"chunked\"", "chunked;q=1", "Chunked"}) {
         EXPECT_REFUSED(with_lines("Transfer-Encoding: " + value + "\r\n"), 400, "transfer_encoding");
     }
     EXPECT_REFUSED(with_lines("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"), 400, "duplicate_header");
     EXPECT_REFUSED(with_lines("Transfer-Encoding: chunked\r\nContent-Length: 5\r\n"), 400, "two_lengths");
     EXPECT_REFUSED(with_lines("Content-Length: 5\r\nTransfer-Encoding: chunked\r\n"), 400, "two_lengths");
     EXPECT_REFUSED(with_lines("Transfer-Encoding : chunked\r\n"), 400, "header_name");
-    EXPECT_REFUSED(with_lines("Transfer-Encoding: \x0b" "chunked\r\n"), 400, "header_value");
+    EXPECT_REFUSED(with_lines("Transfer-Encoding: \x0b"
+                              "chunked\r\n"),
+                   400, "header_value");
     EXPECT_EQ(ask(with_lines("Transfer-Encoding: chunked\r\n")).said, verdict::accepted);
 
     gate_rules const webhook{.chunked_allowed = false};
@@ -203,8 +208,9 @@ TEST(Gate, HeaderNamesAreTokens) {
 }
 
 TEST(Gate, SecurityHeadersMayNotRepeat) {
-    for (std::string const name : {"X-Goog-Channel-ID", "x-goog-channel-token", "X-Goog-Anything-New", "Authorization", "Cookie", "Content-Type", "Origin",
-                                   "X-Request-Id", "traceparent", "Idempotency-Key", "If-Match", "Sec-Fetch-Site", "X-CSRF-Token"}) {
+    for (std::string const name :
+         {"X-Goog-Channel-ID", "x-goog-channel-token", "X-Goog-Anything-New", "Authorization", "Cookie", "Content-Type", "Origin",
+          "X-Request-Id", "traceparent", "Idempotency-Key", "If-Match", "Sec-Fetch-Site", "X-CSRF-Token"}) {
         EXPECT_REFUSED(with_lines(name + ": a\r\n" + name + ": a\r\n"), 400, "duplicate_header");
     }
     EXPECT_EQ(ask(with_lines("Accept: a\r\nAccept: b\r\nX-Forwarded-For: a\r\nX-Forwarded-For: b\r\n")).said, verdict::accepted);

@@ -10,8 +10,15 @@
 namespace calbridge::http {
 
 bool equals_ignoring_case(std::string_view a, std::string_view b) {
-    auto const lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
-    return std::ranges::equal(a, b, [lower](char x, char y) { return lower(x) == lower(y); });
+    if (a.size() != b.size()) return false;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        auto const x = static_cast<unsigned char>(a[i]);
+        auto const y = static_cast<unsigned char>(b[i]);
+        if (x == y) continue;
+        auto const letter = static_cast<unsigned char>(x | 0x20);
+        if (letter != (y | 0x20) || letter < 'a' || letter > 'z') return false;
+    }
+    return true;
 }
 
 std::optional<std::string_view> find(headers const& fields, std::string_view name) {
@@ -30,8 +37,7 @@ response text_response(int status, std::string body) {
 }
 
 response problem(int status, std::string_view code, std::string_view title, std::string_view detail) {
-    boost::json::object const document{
-        {"type", "about:blank"}, {"title", title}, {"status", status}, {"code", code}, {"detail", detail}};
+    boost::json::object const document{{"type", "about:blank"}, {"title", title}, {"status", status}, {"code", code}, {"detail", detail}};
     return response{.status = status,
                     .fields = {{"Content-Type", "application/problem+json"}, {"Cache-Control", "no-store"}},
                     .body = boost::json::serialize(document)};

@@ -41,8 +41,9 @@ TEST(Message, ProblemIsAnRfc9457Document) {
 
     EXPECT_EQ(answer.status, 409);
     EXPECT_EQ(find(answer.fields, "content-type"), "application/problem+json");
-    EXPECT_EQ(answer.body,
-              R"({"type":"about:blank","title":"Already used","status":409,"code":"state_used","detail":"Start again from the settings \"page\"."})");
+    EXPECT_EQ(
+        answer.body,
+        R"({"type":"about:blank","title":"Already used","status":409,"code":"state_used","detail":"Start again from the settings \"page\"."})");
 }
 
 }  // namespace

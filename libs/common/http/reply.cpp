@@ -90,13 +90,12 @@ std::string render(response what, reply_context const& context) {
     bool const has_body = what.status != 204 && what.status != 304;
     std::string out;
     out.reserve(512 + what.body.size());
-    auto const line = [&out](std::string_view name, std::string_view value) {
-        out.append(name).append(": ").append(value).append("\r\n");
-    };
+    auto const line = [&out](std::string_view name, std::string_view value) { out.append(name).append(": ").append(value).append("\r\n"); };
     out.append("HTTP/1.1 ").append(std::to_string(what.status)).append(" ").append(reason_phrase(what.status)).append("\r\n");
     for (auto const& [name, value] : what.fields) {
         if (equals_ignoring_case(name, "Content-Length") || equals_ignoring_case(name, "Connection") ||
-            equals_ignoring_case(name, "Transfer-Encoding")) continue;
+            equals_ignoring_case(name, "Transfer-Encoding"))
+            continue;
         line(name, value);
     }
     if (context.always) {

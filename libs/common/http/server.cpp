@@ -19,7 +19,8 @@ namespace {
 using tcp = asio::ip::tcp;
 
 constexpr std::chrono::milliseconds sweep_every{250};
-constexpr std::string_view full_answer = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\nRetry-After: 1\r\n\r\n";
+constexpr std::string_view full_answer =
+    "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\nRetry-After: 1\r\n\r\n";
 
 tcp::acceptor listen_on(asio::any_io_executor const& executor, std::string const& address, std::uint16_t port) {
     tcp::endpoint const where(asio::ip::make_address(address), port);
@@ -103,7 +104,8 @@ private:
             socket.set_option(tcp::no_delay(true), ec);
             if (connections.running() >= shared_.options.connections_max) {
                 metrics::get_counter("calbridge_http_server_refused_total", "Requests refused before a handler saw them, by reason.",
-                                     {{"reason", "connections_max"}}).add();
+                                     {{"reason", "connections_max"}})
+                    .add();
                 socket.non_blocking(true, ec);
                 (void)socket.write_some(asio::buffer(full_answer), ec);
                 continue;

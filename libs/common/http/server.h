@@ -19,8 +19,8 @@ struct server_request {
     std::string query;   // after '?', not decoded
     headers fields;
     std::string body;
-    std::string peer;        // address of the TCP peer
-    std::string request_id;  // from X-Request-Id when well-formed, else made here
+    std::string peer;                                              // address of the TCP peer
+    std::string request_id;                                        // from X-Request-Id when well-formed, else made here
     std::vector<std::pair<std::string, std::string>> path_params;  // decoded {name} segments of the route
     std::string_view param(std::string_view name) const;
 };
@@ -36,7 +36,7 @@ struct route {
 
 struct server_options {
     std::string address{"127.0.0.1"};
-    std::uint16_t port{0};  // 0: any free port, see server::port()
+    std::uint16_t port{0};           // 0: any free port, see server::port()
     std::vector<std::string> hosts;  // allowed Host values (without port); empty: any
     std::size_t connections_max{10000};
     std::chrono::seconds header_time_max{5};

@@ -47,7 +47,9 @@ response problem_for(int status, std::string_view reason) {
 }
 
 void count_refusal(std::string_view reason) {
-    metrics::get_counter("calbridge_http_server_refused_total", "Requests refused before a handler saw them, by reason.", {{"reason", std::string(reason)}}).add();
+    metrics::get_counter("calbridge_http_server_refused_total", "Requests refused before a handler saw them, by reason.",
+                         {{"reason", std::string(reason)}})
+        .add();
 }
 
 metrics::gauge& open_connections() {
@@ -59,8 +61,7 @@ task<result<response>> call(handler const& handle, server_request const& request
 
 class connection {
 public:
-    connection(server_shared& shared, tcp::socket socket)
-        : shared_(shared), socket_(std::move(socket)), watch_(shared.watched, socket_) {
+    connection(server_shared& shared, tcp::socket socket) : shared_(shared), socket_(std::move(socket)), watch_(shared.watched, socket_) {
         boost::system::error_code ec;
         auto const peer = socket_.remote_endpoint(ec);
         if (!ec) peer_ = peer.address().to_string();
@@ -97,7 +98,8 @@ private:
         auto const had = buffer_.size();
         buffer_.resize(had + read_size);
         boost::system::error_code ec;
-        auto const got = co_await socket_.async_read_some(asio::buffer(buffer_.data() + had, read_size), asio::redirect_error(asio::use_awaitable, ec));
+        auto const got =
+            co_await socket_.async_read_some(asio::buffer(buffer_.data() + had, read_size), asio::redirect_error(asio::use_awaitable, ec));
         buffer_.resize(had + (ec ? 0 : got));
         co_return !ec;
     }
@@ -133,8 +135,11 @@ private:
     }
 
     task<void> reply(response answer, bool closes) {
-        reply_context const context{.request_id = request_.request_id, .always = &shared_.options.always, .date = date_now(),
-                                    .to_head = request_.method == "HEAD", .closes = closes};
+        reply_context const context{.request_id = request_.request_id,
+                                    .always = &shared_.options.always,
+                                    .date = date_now(),
+                                    .to_head = request_.method == "HEAD",
+                                    .closes = closes};
         auto const bytes = render(std::move(answer), context);
         watch_.set(steady::now() + shared_.options.total_time_max);
         co_await write(bytes);
@@ -240,7 +245,8 @@ private:
         watch_.set(deadline::max());
         ++served_;
         auto const outcome = co_await handle(to, started);
-        bool const closes = !head_.keeps_alive || shared_.draining || outcome.status >= 400 || served_ >= shared_.options.requests_per_connection_max;
+        bool const closes =
+            !head_.keeps_alive || shared_.draining || outcome.status >= 400 || served_ >= shared_.options.requests_per_connection_max;
         auto const status = outcome.status;
         co_await reply(outcome, closes);
         observe(to, status, steady::now() - started);
@@ -268,18 +274,22 @@ private:
             std::rethrow_exception(failure);
         } catch (std::exception const& e) {
             what = e.what();
-        } catch (...) {
-        }
+        } catch (...) {}
         log::error("http.handler_failed", {{"route", to.pattern}, {"request_id", request_.request_id}, {"what", what}});
         co_return problem_for(500, "internal");
     }
 
     void observe(route const& to, int status, steady::duration took) const {
         metrics::get_counter("calbridge_http_server_requests_total", "Requests answered by a handler.",
-                             {{"method", to.method}, {"route", to.pattern}, {"status", std::to_string(status)}}).add();
+                             {{"method", to.method}, {"route", to.pattern}, {"status", std::to_string(status)}})
+            .add();
         metrics::get_histogram("calbridge_http_server_request_seconds", "Time from the first byte of a request to its answer.",
-                               {{"method", to.method}, {"route", to.pattern}}).observe(std::chrono::duration<double>(took).count());
-        log::debug("http.request", {{"method", to.method}, {"route", to.pattern}, {"status", status}, {"request_id", request_.request_id},
+                               {{"method", to.method}, {"route", to.pattern}})
+            .observe(std::chrono::duration<double>(took).count());
+        log::debug("http.request", {{"method", to.method},
+                                    {"route", to.pattern},
+                                    {"status", status},
+                                    {"request_id", request_.request_id},
                                     {"duration", std::chrono::duration_cast<std::chrono::microseconds>(took)}});
     }
 

@@ -159,7 +159,8 @@ TEST(Server, AnswersWithLengthRequestIdAndKeepsTheConnection) {
 
 TEST(Server, PipelinedRequestsAreAnsweredInOrder) {
     with_server([](raw_peer& peer, fixture&, server&, task_group&) -> task<void> {
-        co_await peer.say("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\naPOST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nb");
+        co_await peer.say(
+            "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\naPOST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nb");
         auto const first = co_await peer.answer();
         auto const second = co_await peer.answer();
         EXPECT_TRUE(first.ends_with("\r\n\r\na"));
@@ -181,7 +182,8 @@ TEST(Server, HeadDripsInByteByByte) {
 TEST(Server, ChunkedBodyIsReadAndTrailersAreNotHeaders) {
     with_server([](raw_peer& peer, fixture& stage, server&, task_group&) -> task<void> {
         co_await peer.say(
-            "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nAuthorization: Bearer evil\r\n\r\n"
+            "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n2;x=y\r\nde\r\n0\r\nAuthorization: Bearer "
+            "evil\r\n\r\n"
             "GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
         auto const said = co_await peer.answer();
         EXPECT_TRUE(said.ends_with("\r\n\r\nabcde")) << said;
@@ -196,7 +198,8 @@ TEST(Server, ChunkExtensionsAndTrailersHaveAMaximum) {
         static char const* start = nullptr;
         start = bytes;
         with_server([](raw_peer& peer, fixture& stage, server&, task_group&) -> task<void> {
-            co_await peer.say("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(start) + std::string(100000, 'x'));
+            co_await peer.say("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(start) +
+                              std::string(100000, 'x'));
             auto const said = co_await peer.answer();
             EXPECT_TRUE(said.starts_with("HTTP/1.1 413") || said.starts_with("HTTP/1.1 400")) << said;
             EXPECT_TRUE(stage.seen.empty());
@@ -213,20 +216,23 @@ TEST(Server, BodyOverTheRoutesMaximumIsRefusedUnread) {
         EXPECT_TRUE(stage.seen.empty());
     });
     with_server([](raw_peer& peer, fixture&, server&, task_group&) -> task<void> {
-        co_await peer.say("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n" + std::string(1001, 'x') + "\r\n0\r\n\r\n");
+        co_await peer.say("POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n" + std::string(1001, 'x') +
+                          "\r\n0\r\n\r\n");
         auto const said = co_await peer.answer();
         EXPECT_TRUE(said.starts_with("HTTP/1.1 413")) << said;
     });
 }
 
 TEST(Server, SmuggledSecondRequestNeverReachesAHandler) {
-    for (auto const* trick : {"Transfer-Encoding: gzip\r\nContent-Length: 40\r\n", "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: identity\r\n",
-                              "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", "Content-Length: 0\r\nContent-Length: 40\r\n", "Content-Length: 0, 40\r\n",
-                              "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "X: y\r\n Content-Length: 40\r\n"}) {
+    for (auto const* trick :
+         {"Transfer-Encoding: gzip\r\nContent-Length: 40\r\n", "Transfer-Encoding: xchunked\r\n", "Transfer-Encoding: identity\r\n",
+          "Transfer-Encoding: chunked\r\nContent-Length: 4\r\n", "Content-Length: 0\r\nContent-Length: 40\r\n", "Content-Length: 0, 40\r\n",
+          "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", "X: y\r\n Content-Length: 40\r\n"}) {
         static char const* lines = nullptr;
         lines = trick;
         with_server([](raw_peer& peer, fixture& stage, server&, task_group&) -> task<void> {
-            co_await peer.say("POST /echo HTTP/1.1\r\nHost: h\r\n" + std::string(lines) + "\r\nGET /things/smuggled HTTP/1.1\r\nHost: h\r\n\r\n");
+            co_await peer.say("POST /echo HTTP/1.1\r\nHost: h\r\n" + std::string(lines) +
+                              "\r\nGET /things/smuggled HTTP/1.1\r\nHost: h\r\n\r\n");
             auto const said = co_await peer.answer();
             EXPECT_TRUE(said.starts_with("HTTP/1.1 400")) << lines << said;
             auto const rest = co_await peer.answer();
@@ -252,14 +258,16 @@ TEST(Server, RefusalsCloseAndSayWhy) {
 TEST(Server, HostAllowList) {
     server_options options;
     options.hosts = {"Sync.Example"};
-    with_server([](raw_peer& peer, fixture&, server&, task_group&) -> task<void> {
-        co_await peer.say("GET /echo HTTP/1.1\r\nHost: sync.example:8080\r\n\r\n");
-        auto const fine = co_await peer.answer();
-        EXPECT_TRUE(fine.starts_with("HTTP/1.1 200")) << fine;
-        co_await peer.say("GET /echo HTTP/1.1\r\nHost: evil\r\n\r\n");
-        auto const said = co_await peer.answer();
-        EXPECT_TRUE(said.starts_with("HTTP/1.1 421")) << said;
-    }, options);
+    with_server(
+        [](raw_peer& peer, fixture&, server&, task_group&) -> task<void> {
+            co_await peer.say("GET /echo HTTP/1.1\r\nHost: sync.example:8080\r\n\r\n");
+            auto const fine = co_await peer.answer();
+            EXPECT_TRUE(fine.starts_with("HTTP/1.1 200")) << fine;
+            co_await peer.say("GET /echo HTTP/1.1\r\nHost: evil\r\n\r\n");
+            auto const said = co_await peer.answer();
+            EXPECT_TRUE(said.starts_with("HTTP/1.1 421")) << said;
+        },
+        options);
 }
 
 TEST(Server, RoutesLiteralBeforeParameterAndDecodesParameters) {
@@ -348,91 +356,105 @@ TEST(Server, HeaderThatWouldSplitTheAnswerIsNotSent) {
 TEST(Server, HeadersForEveryAnswerAreOnErrorsTooAndAHandlersOwnWins) {
     server_options options;
     options.always = {{"X-Content-Type-Options", "nosniff"}, {"Content-Type", "application/never"}};
-    with_server([](raw_peer& peer, fixture&, server&, task_group&) -> task<void> {
-        co_await peer.say("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
-        auto const fine = co_await peer.answer();
-        EXPECT_TRUE(has(fine, "X-Content-Type-Options: nosniff\r\n"));
-        EXPECT_FALSE(has(fine, "application/never"));
-        co_await peer.say("GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n");
-        auto const error = co_await peer.answer();
-        EXPECT_TRUE(has(error, "X-Content-Type-Options: nosniff\r\n"));
-    }, options);
+    with_server(
+        [](raw_peer& peer, fixture&, server&, task_group&) -> task<void> {
+            co_await peer.say("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
+            auto const fine = co_await peer.answer();
+            EXPECT_TRUE(has(fine, "X-Content-Type-Options: nosniff\r\n"));
+            EXPECT_FALSE(has(fine, "application/never"));
+            co_await peer.say("GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n");
+            auto const error = co_await peer.answer();
+            EXPECT_TRUE(has(error, "X-Content-Type-Options: nosniff\r\n"));
+        },
+        options);
 }
 
 TEST(Server, SlowHeadAndSlowBodyAreCutOff) {
     server_options options;
     options.header_time_max = 0s;
-    with_server([](raw_peer& peer, fixture&, server&, task_group&) -> task<void> {
-        co_await peer.say("GET /echo HT");
-        auto const said = co_await peer.answer();
-        EXPECT_TRUE(said.starts_with("HTTP/1.1 408")) << said;
-        bool const closed = co_await peer.is_closed();
-        EXPECT_TRUE(closed);
-    }, options);
-    with_server([](raw_peer& peer, fixture& stage, server&, task_group&) -> task<void> {
-        co_await peer.say("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab");
-        auto const said = co_await peer.answer();
-        EXPECT_TRUE(said.starts_with("HTTP/1.1 408")) << said;
-        EXPECT_TRUE(stage.seen.empty());
-    }, options);
+    with_server(
+        [](raw_peer& peer, fixture&, server&, task_group&) -> task<void> {
+            co_await peer.say("GET /echo HT");
+            auto const said = co_await peer.answer();
+            EXPECT_TRUE(said.starts_with("HTTP/1.1 408")) << said;
+            bool const closed = co_await peer.is_closed();
+            EXPECT_TRUE(closed);
+        },
+        options);
+    with_server(
+        [](raw_peer& peer, fixture& stage, server&, task_group&) -> task<void> {
+            co_await peer.say("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nab");
+            auto const said = co_await peer.answer();
+            EXPECT_TRUE(said.starts_with("HTTP/1.1 408")) << said;
+            EXPECT_TRUE(stage.seen.empty());
+        },
+        options);
 }
 
 TEST(Server, IdleConnectionIsClosedSilently) {
     server_options options;
     options.idle_max = 0s;
-    with_server([](raw_peer& peer, fixture&, server&, task_group&) -> task<void> {
-        auto const said = co_await peer.answer();
-        EXPECT_EQ(said, "");
-    }, options);
+    with_server(
+        [](raw_peer& peer, fixture&, server&, task_group&) -> task<void> {
+            auto const said = co_await peer.answer();
+            EXPECT_EQ(said, "");
+        },
+        options);
 }
 
 TEST(Server, HandlerThatTakesTooLongIs503) {
     server_options options;
     options.total_time_max = 0s;
-    with_server([](raw_peer& peer, fixture&, server&, task_group&) -> task<void> {
-        co_await peer.say("GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
-        auto const said = co_await peer.answer();
-        EXPECT_TRUE(said.starts_with("HTTP/1.1 503")) << said;
-    }, options);
+    with_server(
+        [](raw_peer& peer, fixture&, server&, task_group&) -> task<void> {
+            co_await peer.say("GET /hold HTTP/1.1\r\nHost: h\r\n\r\n");
+            auto const said = co_await peer.answer();
+            EXPECT_TRUE(said.starts_with("HTTP/1.1 503")) << said;
+        },
+        options);
 }
 
 TEST(Server, RequestMaximumPerConnection) {
     server_options options;
     options.requests_per_connection_max = 2;
-    with_server([](raw_peer& peer, fixture&, server&, task_group&) -> task<void> {
-        co_await peer.say("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
-        auto const first = co_await peer.answer();
-        EXPECT_TRUE(has(first, "Connection: keep-alive"));
-        co_await peer.say("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
-        auto const last = co_await peer.answer();
-        EXPECT_TRUE(has(last, "Connection: close"));
-        bool const closed = co_await peer.is_closed();
-        EXPECT_TRUE(closed);
-    }, options);
+    with_server(
+        [](raw_peer& peer, fixture&, server&, task_group&) -> task<void> {
+            co_await peer.say("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
+            auto const first = co_await peer.answer();
+            EXPECT_TRUE(has(first, "Connection: keep-alive"));
+            co_await peer.say("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
+            auto const last = co_await peer.answer();
+            EXPECT_TRUE(has(last, "Connection: close"));
+            bool const closed = co_await peer.is_closed();
+            EXPECT_TRUE(closed);
+        },
+        options);
 }
 
 TEST(Server, ConnectionMaximumIsAnsweredWith503AndFreedAgain) {
     server_options options;
     options.connections_max = 1;
-    with_server([](raw_peer& peer, fixture&, server& s, task_group&) -> task<void> {
-        co_await peer.say("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
-        (void)co_await peer.answer();
-        auto const executor = co_await asio::this_coro::executor;
-        raw_peer second(executor);
-        co_await second.connect(s.port());
-        auto const full = co_await second.answer();
-        EXPECT_TRUE(full.starts_with("HTTP/1.1 503")) << full;
-        peer.leave();
-        for (int tries = 0; tries < 200; ++tries) {
-            raw_peer third(executor);
-            co_await third.connect(s.port());
-            co_await third.say("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
-            auto const said = co_await third.answer();
-            if (said.starts_with("HTTP/1.1 200")) co_return;
-            co_await yield_now();
-        }
-        ADD_FAILURE() << "the place of a closed connection was never free again";
-    }, options);
+    with_server(
+        [](raw_peer& peer, fixture&, server& s, task_group&) -> task<void> {
+            co_await peer.say("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
+            (void)co_await peer.answer();
+            auto const executor = co_await asio::this_coro::executor;
+            raw_peer second(executor);
+            co_await second.connect(s.port());
+            auto const full = co_await second.answer();
+            EXPECT_TRUE(full.starts_with("HTTP/1.1 503")) << full;
+            peer.leave();
+            for (int tries = 0; tries < 200; ++tries) {
+                raw_peer third(executor);
+                co_await third.connect(s.port());
+                co_await third.say("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
+                auto const said = co_await third.answer();
+                if (said.starts_with("HTTP/1.1 200")) co_return;
+                co_await yield_now();
+            }
+            ADD_FAILURE() << "the place of a closed connection was never free again";
+        },
+        options);
 }
 
 TEST(Server, DrainFinishesOpenRequestsClosesIdleOnesAndRefusesNew) {

@@ -39,7 +39,10 @@ public:
     socket_watch(socket_watch const&) = delete;
     socket_watch& operator=(socket_watch const&) = delete;
 
-    void set(deadline at) { at_ = at; timed_out_ = false; }
+    void set(deadline at) {
+        at_ = at;
+        timed_out_ = false;
+    }
     bool timed_out() const { return timed_out_; }
     bool idle{false};  // between two requests: may be closed at once when draining
     asio::ip::tcp::socket& socket() { return socket_; }

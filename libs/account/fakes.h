@@ -22,7 +22,8 @@ public:
     // What a refresh waits for before it answers.
     std::function<task<void>()> before_refresh;
 
-    task<google::answer<google::grant>> exchange(google::oauth_client const&, secret const& code, secret const& code_verifier, deadline) override {
+    task<google::answer<google::grant>> exchange(google::oauth_client const&, secret const& code, secret const& code_verifier,
+                                                 deadline) override {
         ++exchanges;
         codes.emplace_back(code.reveal());
         verifiers.emplace_back(code_verifier.reveal());
@@ -65,12 +66,25 @@ public:
         if (on_stop) co_return on_stop();
         co_return google::answer<void>();
     }
-    task<google::answer<google::event_page>> list(secret const&, google::list_query, deadline) override { throw std::logic_error("not expected: list"); }
-    task<google::answer<domain::calendar_event>> get(secret const&, std::string, std::string, deadline) override { throw std::logic_error("not expected: get"); }
-    task<google::answer<domain::calendar_event>> insert(secret const&, std::string, std::string, google::event_write, deadline) override { throw std::logic_error("not expected: insert"); }
-    task<google::answer<domain::calendar_event>> patch(secret const&, std::string, std::string, std::string, google::event_write, deadline) override { throw std::logic_error("not expected: patch"); }
-    task<google::answer<void>> remove(secret const&, std::string, std::string, std::string, std::string, deadline) override { throw std::logic_error("not expected: remove"); }
-    task<google::answer<google::watch_answer>> watch(secret const&, google::watch_request, deadline) override { throw std::logic_error("not expected: watch"); }
+    task<google::answer<google::event_page>> list(secret const&, google::list_query, deadline) override {
+        throw std::logic_error("not expected: list");
+    }
+    task<google::answer<domain::calendar_event>> get(secret const&, std::string, std::string, deadline) override {
+        throw std::logic_error("not expected: get");
+    }
+    task<google::answer<domain::calendar_event>> insert(secret const&, std::string, std::string, google::event_write, deadline) override {
+        throw std::logic_error("not expected: insert");
+    }
+    task<google::answer<domain::calendar_event>> patch(secret const&, std::string, std::string, std::string, google::event_write,
+                                                       deadline) override {
+        throw std::logic_error("not expected: patch");
+    }
+    task<google::answer<void>> remove(secret const&, std::string, std::string, std::string, std::string, deadline) override {
+        throw std::logic_error("not expected: remove");
+    }
+    task<google::answer<google::watch_answer>> watch(secret const&, google::watch_request, deadline) override {
+        throw std::logic_error("not expected: watch");
+    }
 };
 
 }  // namespace calbridge::account

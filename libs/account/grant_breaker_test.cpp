@@ -44,7 +44,9 @@ TEST(GrantBreaker, ClosesAgainWhenTheFailuresStop) {
 crypto::key_ring ring(std::string_view text) { return crypto::key_ring::parse(secret(std::string(text))).value(); }
 std::string const key_a = "a:" + base64(bytes(32, 1)), key_b = "b:" + base64(bytes(32, 2));
 
-store::sealed_tokens stored(sealed_grant const& g) { return {.data_key = g.data_key, .access_token = g.access_token, .refresh_token = g.refresh_token}; }
+store::sealed_tokens stored(sealed_grant const& g) {
+    return {.data_key = g.data_key, .access_token = g.access_token, .refresh_token = g.refresh_token};
+}
 
 TEST(SealedGrant, OpensInItsOwnPlaceOnly) {
     auto const keys = ring(key_a);

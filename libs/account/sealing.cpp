@@ -21,15 +21,18 @@ std::string sealed_place(tenant_id const& tenant, connection_id connection, std:
     return fmt::format("user_calendar_connections|{}|{}|{}", tenant.str(), connection.str(), column);
 }
 
-sealed_grant seal_grant(crypto::key_ring const& ring, tenant_id const& tenant, connection_id connection, secret const& access_token, secret const& refresh_token) {
+sealed_grant seal_grant(crypto::key_ring const& ring, tenant_id const& tenant, connection_id connection, secret const& access_token,
+                        secret const& refresh_token) {
     crypto::data_key key = crypto::new_data_key(ring.for_purpose(wrapping_purpose), sealed_place(tenant, connection, "data_key"));
     return {.data_key = std::move(key.wrapped),
             .access_token = crypto::seal_with(key.key, access_token.reveal(), sealed_place(tenant, connection, "access_token")),
             .refresh_token = crypto::seal_with(key.key, refresh_token.reveal(), sealed_place(tenant, connection, "refresh_token"))};
 }
 
-result<opened_grant> open_grant(crypto::key_ring const& ring, tenant_id const& tenant, connection_id connection, store::sealed_tokens const& sealed) {
-    if (!sealed.data_key || !sealed.refresh_token) return fail(errc::not_found, "tokens of connection " + connection.str() + ": none, its key was destroyed");
+result<opened_grant> open_grant(crypto::key_ring const& ring, tenant_id const& tenant, connection_id connection,
+                                store::sealed_tokens const& sealed) {
+    if (!sealed.data_key || !sealed.refresh_token)
+        return fail(errc::not_found, "tokens of connection " + connection.str() + ": none, its key was destroyed");
     opened_grant out;
     auto key = crypto::unwrap(ring.for_purpose(wrapping_purpose), *sealed.data_key, sealed_place(tenant, connection, "data_key"));
     if (!key) return key.error();

@@ -27,7 +27,9 @@ struct place {
     bool operator==(place const&) const = default;
 };
 struct place_hash {
-    std::size_t operator()(place const& p) const noexcept { return std::hash<tenant_id>{}(p.tenant) * 31 + std::hash<connection_id>{}(p.connection); }
+    std::size_t operator()(place const& p) const noexcept {
+        return std::hash<tenant_id>{}(p.tenant) * 31 + std::hash<connection_id>{}(p.connection);
+    }
 };
 
 struct cached_token {
@@ -35,7 +37,8 @@ struct cached_token {
     instant expires_at{}, read_at{};
 };
 
-// One refresh under way in this process; the others wait for its outcome. Without an outcome the one in charge was cancelled, and the next takes over.
+// One refresh under way in this process; the others wait for its outcome. Without an outcome the one in charge was cancelled, and the next
+// takes over.
 struct flight {
     bool over{};
     std::optional<result<secret>> outcome;
@@ -44,7 +47,8 @@ struct flight {
 
 class pg_token_source final : public token_source {
 public:
-    pg_token_source(pg::database& db, google::oauth_api& oauth, client_directory& clients, crypto::key_ring ring, clock const& now, token_settings settings)
+    pg_token_source(pg::database& db, google::oauth_api& oauth, client_directory& clients, crypto::key_ring ring, clock const& now,
+                    token_settings settings)
         : db_(db), oauth_(oauth), clients_(clients), ring_(std::move(ring)), now_(now), settings_(settings) {}
 
     task<result<secret>> access_token(tenant_id tenant, connection_id connection, secret refused) override {
@@ -67,7 +71,9 @@ private:
     // Ends the flight however the one in charge leaves, also by cancellation.
     class in_charge {
     public:
-        in_charge(pg_token_source& of, place where) : of_(of), where_(std::move(where)), mine_(std::make_shared<flight>()) { of_.flights_.emplace(where_, mine_); }
+        in_charge(pg_token_source& of, place where) : of_(of), where_(std::move(where)), mine_(std::make_shared<flight>()) {
+            of_.flights_.emplace(where_, mine_);
+        }
         ~in_charge() {
             mine_->over = true;
             of_.flights_.erase(where_);
@@ -105,7 +111,8 @@ private:
         if (found == cache_.end()) return nullptr;
         auto const now = now_.now();
         cached_token const& c = found->second;
-        bool const good = c.expires_at - settings_.early > now && now - c.read_at < trusted_for && !(!refused.empty() && c.token.equals(refused.reveal()));
+        bool const good = c.expires_at - settings_.early > now && now - c.read_at < trusted_for &&
+                          !(!refused.empty() && c.token.equals(refused.reveal()));
         if (!good) cache_.erase(found);
         return good ? &c : nullptr;
     }
@@ -126,10 +133,12 @@ private:
             if (!*sealed) co_return fail(errc::not_found, "access token: no connection " + where.connection.str());
             store::sealed_tokens const& stored = **sealed;
             if (stored.status == store::connection_status::revoked || stored.status == store::connection_status::disconnected) {
-                co_return fail(errc::grant_revoked, fmt::format("access token: connection {} is {}", where.connection.str(), store::name(stored.status)));
+                co_return fail(errc::grant_revoked,
+                               fmt::format("access token: connection {} is {}", where.connection.str(), store::name(stored.status)));
             }
             auto const opened = open_grant(ring_, where.tenant, where.connection, stored);
-            if (!opened) co_return opened.error().code == errc::not_found ? fail(errc::unavailable, opened.error().context) : opened.error();
+            if (!opened)
+                co_return opened.error().code == errc::not_found ? fail(errc::unavailable, opened.error().context) : opened.error();
 
             bool const refused_one = !refused.empty() && opened->access_token.equals(refused.reveal());
             auto const now = now_.now();
@@ -153,7 +162,8 @@ private:
                 co_return outcome;
             }
             if (!still_good.empty()) co_return still_good;
-            if (std::chrono::steady_clock::now() + pause >= at) co_return fail(errc::unavailable, "access token: another process refreshes it");
+            if (std::chrono::steady_clock::now() + pause >= at)
+                co_return fail(errc::unavailable, "access token: another process refreshes it");
             co_await sleep_for(pause);
             pause = std::min(pause * 2, 400ms);
         }
@@ -176,21 +186,27 @@ private:
         co_return fail(got.error().code, got.error().context);
     }
 
-    // The new tokens are stored before anybody uses them, and a rotated refresh token is worth several attempts: losing it loses the connection.
+    // The new tokens are stored before anybody uses them, and a rotated refresh token is worth several attempts: losing it loses the
+    // connection.
     task<result<secret>> keep(place where, opened_grant opened, google::grant got) {
         refreshes_.add();
         auto const expires_at = now_.now() + got.life;
-        bytes const access = crypto::seal_with(opened.data_key, got.access_token.reveal(), sealed_place(where.tenant, where.connection, "access_token"));
+        bytes const access =
+            crypto::seal_with(opened.data_key, got.access_token.reveal(), sealed_place(where.tenant, where.connection, "access_token"));
         std::optional<bytes> rotated;
         if (got.refresh_token && !got.refresh_token->equals(opened.refresh_token.reveal())) {
-            rotated = crypto::seal_with(opened.data_key, got.refresh_token->reveal(), sealed_place(where.tenant, where.connection, "refresh_token"));
+            rotated = crypto::seal_with(opened.data_key, got.refresh_token->reveal(),
+                                        sealed_place(where.tenant, where.connection, "refresh_token"));
         }
         for (int attempt = 1;; ++attempt) {
             auto const stored = co_await store::store_refreshed(db_, where.tenant, where.connection, access, expires_at, rotated);
             if (stored) break;
-            if (stored.error().code == errc::not_found) co_return fail(errc::grant_revoked, "refresh: the connection was disconnected meanwhile");
+            if (stored.error().code == errc::not_found)
+                co_return fail(errc::grant_revoked, "refresh: the connection was disconnected meanwhile");
             if (attempt == store_attempts_max) {
-                log::error("token.store_failed", log::with({{"tenant", where.tenant}, {"connection", where.connection}, {"rotated", rotated.has_value()}}, stored.error()));
+                log::error("token.store_failed",
+                           log::with({{"tenant", where.tenant}, {"connection", where.connection}, {"rotated", rotated.has_value()}},
+                                     stored.error()));
                 if (rotated) co_return stored.error();
                 break;  // Nothing is lost: the refresh token stays valid, and this access token works.
             }
@@ -210,7 +226,8 @@ private:
             co_return fail(errc::client_rejected, "refresh: many grants are called invalid at once, so the trouble is taken to be ours");
         }
         std::string reason = why.reason.empty() ? "invalid_grant" : why.reason;
-        auto const marked = co_await store::set_status(db_, where.tenant, where.connection, store::connection_status::revoked, std::move(reason));
+        auto const marked =
+            co_await store::set_status(db_, where.tenant, where.connection, store::connection_status::revoked, std::move(reason));
         co_await give_up(where);
         if (!marked && marked.error().code != errc::not_found) co_return marked.error();
         log::warn("connection.revoked", {{"tenant", where.tenant}, {"connection", where.connection}, {"reason", why.reason}});
@@ -239,12 +256,14 @@ private:
     grant_breaker breaker_;
     metrics::counter& refreshes_{metrics::get_counter("calbridge_token_refreshes_total", "Access tokens refreshed.")};
     metrics::counter& failures_{metrics::get_counter("calbridge_token_refresh_failures_total", "Refreshes that failed.")};
-    metrics::counter& client_trouble_{metrics::get_counter("calbridge_token_client_rejected_total", "Refreshes refused because of our own OAuth client.")};
+    metrics::counter& client_trouble_{
+        metrics::get_counter("calbridge_token_client_rejected_total", "Refreshes refused because of our own OAuth client.")};
 };
 
 }  // namespace
 
-std::unique_ptr<token_source> make_token_source(pg::database& db, google::oauth_api& oauth, client_directory& clients, crypto::key_ring ring, clock const& now, token_settings settings) {
+std::unique_ptr<token_source> make_token_source(pg::database& db, google::oauth_api& oauth, client_directory& clients,
+                                                crypto::key_ring ring, clock const& now, token_settings settings) {
     return std::make_unique<pg_token_source>(db, oauth, clients, std::move(ring), now, settings);
 }
 

@@ -29,8 +29,15 @@ public:
     // A connection whose access token lives for `life` from now.
     task<void> connect(connection_id id, std::chrono::seconds life, std::string sub) {
         auto sealed = seal_grant(ring_, tenant, id, secret("old-access"), secret("old-refresh"));
-        store::new_connection what{.row = {.tenant = tenant, .id = id, .user = user_id("u1"), .client_id = "cid", .google_sub = std::move(sub), .connected_email = "a@x.example"},
-                                   .data_key = std::move(sealed.data_key), .access_token = std::move(sealed.access_token), .refresh_token = std::move(sealed.refresh_token),
+        store::new_connection what{.row = {.tenant = tenant,
+                                           .id = id,
+                                           .user = user_id("u1"),
+                                           .client_id = "cid",
+                                           .google_sub = std::move(sub),
+                                           .connected_email = "a@x.example"},
+                                   .data_key = std::move(sealed.data_key),
+                                   .access_token = std::move(sealed.access_token),
+                                   .refresh_token = std::move(sealed.refresh_token),
                                    .token_expires_at = now_.now() + life};
         auto tx = co_await gateway_->begin(tenant);
         auto const saved = co_await store::save_connection(**tx, what);
@@ -42,8 +49,14 @@ public:
         auto const sealed = co_await store::read_tokens(*worker_, tenant, id);
         co_return open_grant(ring_, tenant, id, **sealed).value();
     }
-    std::string status(connection_id id) { return scratch_.exec("select status || ':' || status_reason from user_calendar_connections where connection_id = '" + id.str() + "'"); }
-    std::string lease(connection_id id) { return scratch_.exec("select coalesce(refresh_lease_until::text, 'none') from user_calendar_connections where connection_id = '" + id.str() + "'"); }
+    std::string status(connection_id id) {
+        return scratch_.exec("select status || ':' || status_reason from user_calendar_connections where connection_id = '" + id.str() +
+                             "'");
+    }
+    std::string lease(connection_id id) {
+        return scratch_.exec("select coalesce(refresh_lease_until::text, 'none') from user_calendar_connections where connection_id = '" +
+                             id.str() + "'");
+    }
     void answer_with(std::string access, std::optional<std::string> refresh = {}) {
         oauth_.on_refresh = [=](std::string_view) {
             google::grant g{.access_token = secret(access), .life = 3600s};
@@ -52,7 +65,9 @@ public:
         };
     }
     void fail_with(errc code, std::string reason) {
-        oauth_.on_refresh = [=](std::string_view) { return google::answer<google::grant>(google::call_error{.code = code, .reason = reason, .context = "refresh token"}); };
+        oauth_.on_refresh = [=](std::string_view) {
+            return google::answer<google::grant>(google::call_error{.code = code, .reason = reason, .context = "refresh token"});
+        };
     }
 
     asio::io_context ioc_{1};
@@ -62,7 +77,8 @@ public:
     fake_oauth oauth_;
     token_settings settings_;
     std::unique_ptr<pg::database> gateway_{open("gateway")}, worker_{open("worker")};
-    std::unique_ptr<client_directory> clients_{make_client_directory(*worker_, ring_, google::oauth_client{.client_id = "cid", .client_secret = secret("s"), .redirect_uri = "https://c/cb"})};
+    std::unique_ptr<client_directory> clients_{make_client_directory(
+        *worker_, ring_, google::oauth_client{.client_id = "cid", .client_secret = secret("s"), .redirect_uri = "https://c/cb"})};
     connection_id const id_{random_uuid()};
 };
 
@@ -218,7 +234,8 @@ TEST_F(Tokens, InvalidClientMarksNobody) {
 }
 
 TEST_F(Tokens, AnotherClientsGrantIsNeverSentToGoogle) {
-    clients_ = make_client_directory(*worker_, ring_, google::oauth_client{.client_id = "other", .client_secret = secret("s"), .redirect_uri = "https://c/cb"});
+    clients_ = make_client_directory(
+        *worker_, ring_, google::oauth_client{.client_id = "other", .client_secret = secret("s"), .redirect_uri = "https://c/cb"});
     auto const tokens = source(*worker_);
     auto body = [](Tokens& t, token_source& from) -> task<void> {
         co_await t.connect(t.id_, -10s, "sub");
@@ -349,12 +366,15 @@ TEST_F(Tokens, NoTokenReachesTheLog) {
 TEST_F(Tokens, AStoredIntegrationBringsItsOwnClient) {
     integration_id const integration{random_uuid()};
     auto const sealed = seal_client_secret(ring_, tenant, integration, secret("their-secret"));
-    scratch_.exec("insert into google_integrations (tenant_id, integration_id, name, client_id, client_secret, redirect_uri) values ('t1', '" + integration.str() +
-                  "', 'own', 'their-id', '\\x" + hex(sealed) + "', 'https://their/cb')");
+    scratch_.exec(
+        "insert into google_integrations (tenant_id, integration_id, name, client_id, client_secret, redirect_uri) values ('t1', '" +
+        integration.str() + "', 'own', 'their-id', '\\x" + hex(sealed) + "', 'https://their/cb')");
     auto body = [](Tokens& t, integration_id id) -> task<void> {
         auto const found = co_await t.clients_->find(tenant, id);
         EXPECT_TRUE(found);
-        if (found) EXPECT_EQ(found->client_id + "/" + std::string(found->client_secret.reveal()) + "/" + found->redirect_uri, "their-id/their-secret/https://their/cb");
+        if (found)
+            EXPECT_EQ(found->client_id + "/" + std::string(found->client_secret.reveal()) + "/" + found->redirect_uri,
+                      "their-id/their-secret/https://their/cb");
         auto const fallback = co_await t.clients_->find(tenant, std::nullopt);
         EXPECT_TRUE(fallback && fallback->client_id == "cid");
         auto const foreign = co_await t.clients_->find(tenant_id("t2"), id);
@@ -380,7 +400,9 @@ TEST_F(Tokens, DiscoveringCalendarsSelectsThePrimaryAndSaysWhereWorkIs) {
         if (wakes) EXPECT_EQ(wakes->size(), 1u);
         auto const known = co_await store::calendars_of(*t.gateway_, tenant, t.id_);
         EXPECT_EQ(known->size(), 2u);
-        google.on_calendar_list = [](std::string_view) { return google::answer<std::vector<google::calendar_entry>>(google::call_error{.code = errc::unavailable}); };
+        google.on_calendar_list = [](std::string_view) {
+            return google::answer<std::vector<google::calendar_entry>>(google::call_error{.code = errc::unavailable});
+        };
         auto const failed = co_await discover_calendars(*t.gateway_, google, token, tenant, t.id_, in(10s));
         EXPECT_FALSE(failed);
     };

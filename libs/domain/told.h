@@ -18,8 +18,8 @@ inline constexpr std::size_t told_max = 16;
 // Appends, forgetting the oldest beyond told_max.
 void remember(std::vector<told>& all, told what);
 
-// True when `said` holds for `f` what one of our messages told. A CRM that says which sequence it has applied (`applied` > 0) holds the value of the newest message
-// up to that one; of a CRM that does not say, any remembered message may be the one.
+// True when `said` holds for `f` what one of our messages told. A CRM that says which sequence it has applied (`applied` > 0) holds the
+// value of the newest message up to that one; of a CRM that does not say, any remembered message may be the one.
 bool is_echo(field f, std::vector<told> const& all, fields const& said, std::int64_t applied);
 
 }  // namespace calbridge::domain

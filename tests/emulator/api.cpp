@@ -59,7 +59,8 @@ role limited_by_scopes(role access, calendar const& cal, access_token const& t, 
         auto const name = s.starts_with(scope_prefix) ? std::string_view(s).substr(scope_prefix.size()) : std::string_view(s);
         role here = access;
         if (name.find(".owned") != std::string_view::npos) here = access == role::owner ? access : role::none;
-        else if (name == "calendar.app.created") here = !cal.created_by_client.empty() && cal.created_by_client == t.client ? access : role::none;
+        else if (name == "calendar.app.created")
+            here = !cal.created_by_client.empty() && cal.created_by_client == t.client ? access : role::none;
         else if (name == "calendar.events.public.readonly") here = role::none;
         else if (name == "calendar.events.freebusy") here = std::min(access, role::free_busy_reader);
         best = std::max(best, here);
@@ -112,7 +113,8 @@ api::outcome api::handle(request const& r) {
     done.method_id = found.method->id;
     auto r2 = run(r, *found.method, found.path, *query, done.user);
     if (c_.options.check_answers && r2.status == 200)
-        for (auto& fault : c_.rules.check_answer(*found.method, r2.body)) c_.violate(r.method, r.path, "the emulator's own answer: " + fault);
+        for (auto& fault : c_.rules.check_answer(*found.method, r2.body))
+            c_.violate(r.method, r.path, "the emulator's own answer: " + fault);
     done.out = finish(std::move(r2), found.method, *query);
     return done;
 }
@@ -136,7 +138,8 @@ reply api::run(request const& r, api_method const& m, params const& path, params
             c_.violate(r.method, r.path, "the body is no JSON object");
             return refuse(400, "global", "parseError", "Parse Error");
         }
-        if (!r.body.empty() && !header(r.fields, "Content-Type").value_or("").starts_with("application/json")) faults.push_back("the body's content type is not application/json");
+        if (!r.body.empty() && !header(r.fields, "Content-Type").value_or("").starts_with("application/json"))
+            faults.push_back("the body's content type is not application/json");
         for (auto& fault : c_.rules.check_body(m, parsed)) faults.push_back(std::move(fault));
         body = std::move(parsed.get_object());
     } else if (!r.body.empty()) {
@@ -153,10 +156,11 @@ reply api::run(request const& r, api_method const& m, params const& path, params
 
     auto const credentials = header(r.fields, "Authorization");
     if (!credentials || !lower(*credentials).starts_with("bearer "))
-        return refuse_at_front(401, "required", "Login Required.",
-                               "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other valid "
-                               "authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.",
-                               "UNAUTHENTICATED", "CREDENTIALS_MISSING", m.id);
+        return refuse_at_front(
+            401, "required", "Login Required.",
+            "Request is missing required authentication credential. Expected OAuth 2 access token, login cookie or other valid "
+            "authentication credential. See https://developers.google.com/identity/sign-in/web/devconsole-project.",
+            "UNAUTHENTICATED", "CREDENTIALS_MISSING", m.id);
     auto const* t = live_token(c_, r.fields);
     auto* who = t != nullptr ? c_.find_user(t->user) : nullptr;
     if (who == nullptr)
@@ -166,8 +170,9 @@ reply api::run(request const& r, api_method const& m, params const& path, params
                                "UNAUTHENTICATED", "ACCESS_TOKEN_INVALID", m.id);
     user = who->email;
     if (std::ranges::none_of(m.scopes, [&](auto const& s) { return t->scopes.contains(s); })) {
-        auto out = refuse_at_front(403, "insufficientPermissions", "Insufficient Permission", "Request had insufficient authentication scopes.",
-                                   "PERMISSION_DENIED", "ACCESS_TOKEN_SCOPE_INSUFFICIENT", m.id);
+        auto out =
+            refuse_at_front(403, "insufficientPermissions", "Insufficient Permission", "Request had insufficient authentication scopes.",
+                            "PERMISSION_DENIED", "ACCESS_TOKEN_SCOPE_INSUFFICIENT", m.id);
         out.fields.emplace_back("WWW-Authenticate", "Bearer realm=\"https://accounts.google.com/\", error=\"insufficient_scope\"");
         return out;
     }
@@ -197,7 +202,8 @@ std::optional<reply> api::take_quota(access_token const& t, params const& query,
     std::string charged(value_of(query, "quotaUser", header(fields, "X-Goog-Quota-User").value_or(t.user)));
     if (full("u " + t.project + " " + charged, c_.knob.quota_user_per_minute))
         return refuse(403, "usageLimits", "userRateLimitExceeded", "User Rate Limit Exceeded");
-    if (full("p " + t.project, c_.knob.quota_project_per_minute)) return refuse(429, "usageLimits", "rateLimitExceeded", "Rate Limit Exceeded");
+    if (full("p " + t.project, c_.knob.quota_project_per_minute))
+        return refuse(429, "usageLimits", "rateLimitExceeded", "Rate Limit Exceeded");
     return std::nullopt;
 }
 
@@ -207,7 +213,8 @@ std::optional<reply> api::reach(call const& k, role least, calendar*& cal, role&
     access = cal != nullptr ? limited_by_scopes(role_of(*cal, k.who.email), *cal, k.token, k.method) : role::none;
     if (access == role::none) return not_found();
     if (access < least)
-        return refuse(403, "calendar", "requiredAccessLevel", "You need to have " + std::string(name_of(least)) + " access to this calendar.");
+        return refuse(403, "calendar", "requiredAccessLevel",
+                      "You need to have " + std::string(name_of(least)) + " access to this calendar.");
     return std::nullopt;
 }
 
@@ -258,14 +265,16 @@ reply api::events_update(call const& k) {
     calendar* cal = nullptr;
     role access{};
     if (auto no = reach(k, role::writer_without_private_access, cal, access)) return *no;
-    return write_event(c_, *cal, k.in_path("eventId"), k.body, true, header(k.fields, "If-Match").value_or(""), writer_from(k), view_from(k, access));
+    return write_event(c_, *cal, k.in_path("eventId"), k.body, true, header(k.fields, "If-Match").value_or(""), writer_from(k),
+                       view_from(k, access));
 }
 
 reply api::events_patch(call const& k) {
     calendar* cal = nullptr;
     role access{};
     if (auto no = reach(k, role::writer_without_private_access, cal, access)) return *no;
-    return write_event(c_, *cal, k.in_path("eventId"), k.body, false, header(k.fields, "If-Match").value_or(""), writer_from(k), view_from(k, access));
+    return write_event(c_, *cal, k.in_path("eventId"), k.body, false, header(k.fields, "If-Match").value_or(""), writer_from(k),
+                       view_from(k, access));
 }
 
 reply api::events_delete(call const& k) {

@@ -12,7 +12,8 @@ namespace calbridge::emulator {
 
 namespace {
 
-constexpr std::array event_palette{"#a4bdfc", "#7ae7bf", "#dbadff", "#ff887c", "#fbd75b", "#ffb878", "#46d6db", "#e1e1e1", "#5484ed", "#51b749", "#dc2127"};
+constexpr std::array event_palette{"#a4bdfc", "#7ae7bf", "#dbadff", "#ff887c", "#fbd75b", "#ffb878",
+                                   "#46d6db", "#e1e1e1", "#5484ed", "#51b749", "#dc2127"};
 constexpr std::array calendar_palette{"#ac725e", "#d06b64", "#f83a22", "#fa573c", "#ff7537", "#ffad46", "#42d692", "#16a765",
                                       "#7bd148", "#b3dc6c", "#fbe983", "#fad165", "#92e1c0", "#9fe1e7", "#9fc6e7", "#4986e7",
                                       "#9a9cff", "#b99aff", "#c2c2c2", "#cabdbf", "#cca6ac", "#f691b2", "#cd74e6", "#a47ae2"};
@@ -127,7 +128,8 @@ user& create_user(core& c, std::string const& email, std::string const& time_zon
     u.email = email;
     u.sub = "1" + c.random_text(20, "0123456789");
     auto const local = email.substr(0, email.find('@'));
-    u.given_name = local.empty() ? local : std::string(1, static_cast<char>(std::toupper(static_cast<unsigned char>(local[0])))) + local.substr(1);
+    u.given_name =
+        local.empty() ? local : std::string(1, static_cast<char>(std::toupper(static_cast<unsigned char>(local[0])))) + local.substr(1);
     u.family_name = "Example";
     u.name = u.given_name + " " + u.family_name;
     u.time_zone = time_zone;
@@ -189,8 +191,10 @@ reply insert_calendar(core& c, call const& k) {
 }
 
 reply write_calendar(core& c, call const& k, calendar& cal, bool replace) {
-    if (role_of(cal, k.who.email) < role::owner) return refuse(403, "calendar", "requiredAccessLevel", "You need to have owner access to this calendar.");
-    if (auto const zone = text_at(k.body, "timeZone", cal.time_zone); !is_zone(zone)) return refuse(400, "global", "invalid", "Invalid time zone.");
+    if (role_of(cal, k.who.email) < role::owner)
+        return refuse(403, "calendar", "requiredAccessLevel", "You need to have owner access to this calendar.");
+    if (auto const zone = text_at(k.body, "timeZone", cal.time_zone); !is_zone(zone))
+        return refuse(400, "global", "invalid", "Invalid time zone.");
     if (replace && text_at(k.body, "summary").empty()) return refuse(400, "global", "required", "Missing title.");
     for (auto const& [name, target] : {std::pair{"summary", &cal.summary}, std::pair{"description", &cal.description},
                                        std::pair{"location", &cal.location}, std::pair{"timeZone", &cal.time_zone}}) {
@@ -233,7 +237,8 @@ reply free_busy(core& c, call const& k) {
             std::string id(text_at(item.get_object(), "id"));
             auto* cal = c.find_calendar(id == "primary" ? k.who.email : id);
             if (cal == nullptr || role_of(*cal, k.who.email) == role::none) {
-                calendars[id] = bj::object{{"errors", bj::array{bj::object{{"domain", "global"}, {"reason", "notFound"}}}}, {"busy", bj::array{}}};
+                calendars[id] =
+                    bj::object{{"errors", bj::array{bj::object{{"domain", "global"}, {"reason", "notFound"}}}}, {"busy", bj::array{}}};
                 continue;
             }
             std::vector<std::pair<instant, instant>> ranges;
@@ -253,7 +258,8 @@ reply free_busy(core& c, call const& k) {
             bj::array busy;
             instant open_from{}, open_to{};
             auto const close = [&] {
-                if (open_to > open_from) busy.emplace_back(bj::object{{"start", format_in_zone(open_from, zone)}, {"end", format_in_zone(open_to, zone)}});
+                if (open_to > open_from)
+                    busy.emplace_back(bj::object{{"start", format_in_zone(open_from, zone)}, {"end", format_in_zone(open_to, zone)}});
             };
             for (auto const& [s, e] : ranges) {
                 if (open_to > open_from && s <= open_to) {
@@ -269,7 +275,8 @@ reply free_busy(core& c, call const& k) {
         }
     }
     reply out;
-    out.body = bj::object{{"kind", "calendar#freeBusy"}, {"timeMin", format_utc(*from)}, {"timeMax", format_utc(*to)}, {"calendars", std::move(calendars)}};
+    out.body = bj::object{
+        {"kind", "calendar#freeBusy"}, {"timeMin", format_utc(*from)}, {"timeMax", format_utc(*to)}, {"calendars", std::move(calendars)}};
     return out;
 }
 
@@ -281,14 +288,21 @@ reply colors() {
         return out;
     };
     reply out;
-    out.body = bj::object{{"kind", "calendar#colors"}, {"updated", "2012-02-14T00:00:00.000Z"}, {"calendar", table(calendar_palette)}, {"event", table(event_palette)}};
+    out.body = bj::object{{"kind", "calendar#colors"},
+                          {"updated", "2012-02-14T00:00:00.000Z"},
+                          {"calendar", table(calendar_palette)},
+                          {"event", table(event_palette)}};
     return out;
 }
 
 namespace {
 
 std::array<std::pair<std::string_view, std::string>, 5> settings_of(user const& who) {
-    return {{{"timezone", who.time_zone}, {"locale", who.locale}, {"format24HourTime", "true"}, {"weekStart", "1"}, {"defaultEventLength", "60"}}};
+    return {{{"timezone", who.time_zone},
+             {"locale", who.locale},
+             {"format24HourTime", "true"},
+             {"weekStart", "1"},
+             {"defaultEventLength", "60"}}};
 }
 
 bj::object render_setting(std::string_view id, std::string const& value) {

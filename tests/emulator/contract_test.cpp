@@ -93,7 +93,9 @@ TEST_F(Contract, QuotasSlideOverAMinute) {
 // ---- scripted faults ----
 
 TEST_F(Contract, AFaultHitsTheNthMatchAndNoMore) {
-    control("faults", R"({"match":{"method":"GET","path_prefix":"/calendar/v3/colors","nth":2},"action":"status","status":429,"reason":"rateLimitExceeded","retry_after":7})");
+    control(
+        "faults",
+        R"({"match":{"method":"GET","path_prefix":"/calendar/v3/colors","nth":2},"action":"status","status":429,"reason":"rateLimitExceeded","retry_after":7})");
     EXPECT_EQ(api("GET", "colors").status, 200);
     auto const hit = api("GET", "colors");
     EXPECT_EQ(hit.status, 429);
@@ -167,7 +169,8 @@ TEST_F(Contract, APersonsCopyKeepsPrivatePropertiesUnderANewId) {
 TEST_F(Contract, AnOutsidersAnswerLandsOnTheOrganizersEvent) {
     insert(R"("id":"aaaaa","attendees":[{"email":"c@else.com"},{"email":"bob@example.com"}])");
     EXPECT_EQ(control("calendars/anna%40example.com/events/aaaaa/rsvp", R"({"email":"c@else.com","response":"declined"})").status, 200);
-    EXPECT_EQ(control("calendars/anna%40example.com/events/aaaaa/rsvp", R"({"email":"bob@example.com","response":"tentative"})").status, 200);
+    EXPECT_EQ(control("calendars/anna%40example.com/events/aaaaa/rsvp", R"({"email":"bob@example.com","response":"tentative"})").status,
+              200);
     auto const seen = api("GET", primary + "/aaaaa").object().at("attendees").as_array();
     EXPECT_EQ(text_at(seen.at(0).as_object(), "responseStatus"), "declined");
     EXPECT_EQ(text_at(seen.at(1).as_object(), "responseStatus"), "tentative");

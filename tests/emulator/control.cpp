@@ -19,7 +19,13 @@ namespace {
 
 bj::object to_json(fault const& f) {
     return {{"match", bj::object{{"method", f.method}, {"path_prefix", f.path_prefix}, {"path_contains", f.path_contains}, {"nth", f.nth}}},
-            {"action", f.action}, {"status", f.status}, {"reason", f.reason}, {"delay_ms", f.delay_ms}, {"times", f.times}, {"seen", f.seen}, {"hit", f.hit}};
+            {"action", f.action},
+            {"status", f.status},
+            {"reason", f.reason},
+            {"delay_ms", f.delay_ms},
+            {"times", f.times},
+            {"seen", f.seen},
+            {"hit", f.hit}};
 }
 
 }  // namespace
@@ -74,7 +80,9 @@ reply control::route(request const& r, params const& q, bj::object const& body, 
         if (del) c_.violations.clear();
         bj::array out;
         for (auto const& v : c_.violations)
-            if (v.number > since_of(q)) out.emplace_back(bj::object{{"number", v.number}, {"at", format_utc(v.at)}, {"method", v.method}, {"path", v.path}, {"what", v.what}});
+            if (v.number > since_of(q))
+                out.emplace_back(
+                    bj::object{{"number", v.number}, {"at", format_utc(v.at)}, {"method", v.method}, {"path", v.path}, {"what", v.what}});
         return ok(bj::object{{"violations", std::move(out)}});
     }
     if (what == "mails") {
@@ -83,7 +91,13 @@ reply control::route(request const& r, params const& q, bj::object const& body, 
         for (auto const& m : c_.mails) {
             bj::array to;
             for (auto const& t : m.to) to.emplace_back(t);
-            out.emplace_back(bj::object{{"at", format_utc(m.at)}, {"kind", m.kind}, {"calendar", m.calendar}, {"event", m.event}, {"from", m.from}, {"to", std::move(to)}, {"send_updates", m.send_updates}});
+            out.emplace_back(bj::object{{"at", format_utc(m.at)},
+                                        {"kind", m.kind},
+                                        {"calendar", m.calendar},
+                                        {"event", m.event},
+                                        {"from", m.from},
+                                        {"to", std::move(to)},
+                                        {"send_updates", m.send_updates}});
         }
         return ok(bj::object{{"mails", std::move(out)}});
     }
@@ -91,7 +105,15 @@ reply control::route(request const& r, params const& q, bj::object const& body, 
         bj::array out;
         for (auto const& e : c_.effects)
             if (e.number > since_of(q))
-                out.emplace_back(bj::object{{"number", e.number}, {"at", format_utc(e.at)}, {"at_us", unix_us(e.at)}, {"actor", e.actor}, {"client", e.client}, {"calendar", e.calendar}, {"event", e.event}, {"kind", e.kind}, {"etag", etag_text(e.etag)}});
+                out.emplace_back(bj::object{{"number", e.number},
+                                            {"at", format_utc(e.at)},
+                                            {"at_us", unix_us(e.at)},
+                                            {"actor", e.actor},
+                                            {"client", e.client},
+                                            {"calendar", e.calendar},
+                                            {"event", e.event},
+                                            {"kind", e.kind},
+                                            {"etag", etag_text(e.etag)}});
         return ok(bj::object{{"effects", std::move(out)}});
     }
     return wrong("no such control: " + r.method + " " + r.path, 404);
@@ -151,7 +173,8 @@ reply control::faults(request const& r, bj::value const& whole) {
             f.reason = std::string(text_at(o, "reason", f.reason));
             f.domain = std::string(text_at(o, "domain", f.status == 403 || f.status == 429 ? "usageLimits" : "global"));
             f.message = std::string(text_at(o, "message", f.reason == "backendError" ? "Backend Error" : f.reason));
-            if (auto const* a = o.if_contains("retry_after")) f.retry_after = a->is_int64() ? std::to_string(a->get_int64()) : a->is_string() ? std::string(a->get_string()) : "";
+            if (auto const* a = o.if_contains("retry_after"))
+                f.retry_after = a->is_int64() ? std::to_string(a->get_int64()) : a->is_string() ? std::string(a->get_string()) : "";
             f.lost_by_close = text_at(o, "how", "close") == "close";
             added.push_back(std::move(f));
         }
@@ -173,7 +196,8 @@ reply control::clock_of(request const& r, bj::object const& body) {
         }
         complete_meets(c_);
     }
-    return ok(bj::object{{"now", format_utc(c_.now())}, {"offset_ms", std::chrono::duration_cast<std::chrono::milliseconds>(c_.offset).count()}});
+    return ok(
+        bj::object{{"now", format_utc(c_.now())}, {"offset_ms", std::chrono::duration_cast<std::chrono::milliseconds>(c_.offset).count()}});
 }
 
 reply control::push(bj::object const& body) {
@@ -186,7 +210,8 @@ reply control::push(bj::object const& body) {
         if (it == c_.channels.end()) return wrong("address or a known channel_id is required");
         d.address = it->second.address;
     }
-    d.fields = {{"Content-Type", "application/json; utf-8"}, {"User-Agent", "APIs-Google; (+https://developers.google.com/webmasters/APIs-Google.html)"}};
+    d.fields = {{"Content-Type", "application/json; utf-8"},
+                {"User-Agent", "APIs-Google; (+https://developers.google.com/webmasters/APIs-Google.html)"}};
     for (auto const& [member, name] : {std::pair{"channel_id", "X-Goog-Channel-ID"}, std::pair{"token", "X-Goog-Channel-Token"},
                                        std::pair{"resource_id", "X-Goog-Resource-ID"}, std::pair{"resource_uri", "X-Goog-Resource-URI"},
                                        std::pair{"expiration", "X-Goog-Channel-Expiration"}})

@@ -16,8 +16,15 @@ namespace {
 bj::object summary_of(calendar const& cal) {
     bj::object roles;
     for (auto const& [who, role] : cal.roles) roles[who] = role;
-    return {{"id", cal.id}, {"summary", cal.summary}, {"owner", cal.owner}, {"time_zone", cal.time_zone}, {"primary", cal.primary},
-            {"watchable", cal.watchable}, {"change", cal.change}, {"events", cal.events.size()}, {"roles", std::move(roles)}};
+    return {{"id", cal.id},
+            {"summary", cal.summary},
+            {"owner", cal.owner},
+            {"time_zone", cal.time_zone},
+            {"primary", cal.primary},
+            {"watchable", cal.watchable},
+            {"change", cal.change},
+            {"events", cal.events.size()},
+            {"roles", std::move(roles)}};
 }
 
 }  // namespace
@@ -35,7 +42,8 @@ reply control::users(request const& r, bj::object const& body) {
         return ok(bj::object{{"email", u.email}, {"sub", u.sub}, {"calendar", u.email}});
     }
     bj::array out;
-    for (auto const& [_, u] : c_.users) out.emplace_back(bj::object{{"email", u.email}, {"sub", u.sub}, {"name", u.name}, {"time_zone", u.time_zone}});
+    for (auto const& [_, u] : c_.users)
+        out.emplace_back(bj::object{{"email", u.email}, {"sub", u.sub}, {"name", u.name}, {"time_zone", u.time_zone}});
     return ok(bj::object{{"users", std::move(out)}});
 }
 
@@ -57,7 +65,8 @@ reply control::clients(request const& r, bj::object const& body) {
     for (auto const& [_, client] : c_.clients) {
         bj::array uris;
         for (auto const& u : client.redirect_uris) uris.emplace_back(u);
-        out.emplace_back(bj::object{{"id", client.id}, {"project", client.project}, {"redirect_uris", std::move(uris)}, {"deleted", client.deleted}});
+        out.emplace_back(
+            bj::object{{"id", client.id}, {"project", client.project}, {"redirect_uris", std::move(uris)}, {"deleted", client.deleted}});
     }
     return ok(bj::object{{"clients", std::move(out)}});
 }

@@ -38,7 +38,7 @@ struct core {
     std::map<std::string, calendar, std::less<>> calendars;
     std::multimap<instant, std::pair<std::string, std::string>> meets;  // due, (calendar, event)
 
-    std::map<std::pair<std::string, std::string>, channel> channels;  // (project, id); never erased: ids are never free again
+    std::map<std::pair<std::string, std::string>, channel> channels;        // (project, id); never erased: ids are never free again
     std::map<std::string, std::vector<channel*>, std::less<>> channels_of;  // by resource id
     std::multimap<instant, std::uint64_t> queue;
     std::map<std::uint64_t, delivery_record> deliveries;
@@ -57,7 +57,9 @@ struct core {
     std::uint64_t next_etag_number() { return ++etags; }
     std::string random_text(std::size_t size, std::string_view alphabet);
     std::string random_id(std::size_t size) { return random_text(size, "0123456789abcdefghijklmnopqrstuv"); }
-    std::int64_t roll(std::int64_t below) { return below <= 0 ? 0 : static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(below)); }
+    std::int64_t roll(std::int64_t below) {
+        return below <= 0 ? 0 : static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(below));
+    }
 
     user* find_user(std::string_view email_or_sub);
     calendar* find_calendar(std::string_view id);

@@ -79,7 +79,8 @@ private:
                 auto const& member = value.get_object();
                 auto const* inner = read_schema(member);
                 // A reference cannot carry the mark itself, so the member gets its own copy of the schema when it is read-only.
-                if (inner != nullptr && member.contains("$ref") && text_at(member, "description").find("Read-only") != std::string_view::npos) {
+                if (inner != nullptr && member.contains("$ref") &&
+                    text_at(member, "description").find("Read-only") != std::string_view::npos) {
                     auto& copy = into_.schemas_->emplace_back(*inner);
                     copy.read_only = true;
                     inner = &copy;
@@ -315,7 +316,9 @@ std::optional<field_selector> field_selector::parse(std::string_view text) {
             auto* at = &into;
             for (;;) {
                 std::size_t n = 0;
-                while (n < rest.size() && (std::isalnum(static_cast<unsigned char>(rest[n])) != 0 || rest[n] == '_' || rest[n] == '-' || rest[n] == '*')) ++n;
+                while (n < rest.size() &&
+                       (std::isalnum(static_cast<unsigned char>(rest[n])) != 0 || rest[n] == '_' || rest[n] == '-' || rest[n] == '*'))
+                    ++n;
                 if (n == 0) return false;
                 at = &at->members_[std::string(rest.substr(0, n))];
                 rest.remove_prefix(n);

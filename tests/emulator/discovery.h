@@ -21,7 +21,7 @@ enum class json_kind { any, text, integer, number, boolean, object, array };
 struct schema {
     json_kind kind{json_kind::any};
     std::string format;
-    bool read_only{false};            // by its description; writable nowhere
+    bool read_only{false};             // by its description; writable nowhere
     bool read_only_but_import{false};  // writable in events.import alone
     std::map<std::string, schema const*, std::less<>> properties;
     schema const* others{nullptr};  // additionalProperties
@@ -39,8 +39,8 @@ struct parameter {
 };
 
 struct api_method {
-    std::string id;           // calendar.events.list
-    std::string http_method;  // GET
+    std::string id;                     // calendar.events.list
+    std::string http_method;            // GET
     std::vector<std::string> segments;  // of the whole path; "{calendarId}" is a parameter
     std::map<std::string, parameter, std::less<>> parameters;
     std::vector<std::string> scopes;

@@ -14,7 +14,8 @@ std::optional<reply> settle_reminders(bj::object& r) {
         return std::nullopt;
     }
     if (flag_at(r, "useDefault"))
-        return refuse(400, "calendar", "cannotUseDefaultRemindersAndSpecifyOverride", "Cannot specify both default reminders and overrides at the same time.");
+        return refuse(400, "calendar", "cannotUseDefaultRemindersAndSpecifyOverride",
+                      "Cannot specify both default reminders and overrides at the same time.");
     if (overrides->size() > 5) return refuse(400, "calendar", "tooManyReminders", "Too many reminder overrides.");
     for (auto const& item : *overrides) {
         auto const* o = item.if_object();
@@ -83,7 +84,8 @@ std::optional<reply> take_conference(core& c, calendar const& cal, event& e, bj:
     auto const type = key != nullptr ? text_at(*key, "type") : std::string_view("hangoutsMeet");
     if (type != "hangoutsMeet") return refuse(400, "global", "invalid", "Invalid conference type value.");
     e.meet_request = id;
-    bj::object request{{"requestId", id}, {"conferenceSolutionKey", bj::object{{"type", type}}}, {"status", bj::object{{"statusCode", "pending"}}}};
+    bj::object request{
+        {"requestId", id}, {"conferenceSolutionKey", bj::object{{"type", type}}}, {"status", bj::object{{"statusCode", "pending"}}}};
     e.body["conferenceData"] = bj::object{{"createRequest", std::move(request)}};
     e.body.erase("hangoutLink");
     if (c.knob.meet_delay_s <= 0) finish_meet(c, e);
@@ -101,7 +103,8 @@ std::optional<reply> check_type(calendar const& cal, event const& e) {
         return std::nullopt;
     }
     if (!cal.primary) return bad("Events of this type belong on a primary calendar.");
-    if (type == "workingLocation") return e.body.contains("workingLocationProperties") ? std::nullopt : std::optional(bad("Missing workingLocationProperties."));
+    if (type == "workingLocation")
+        return e.body.contains("workingLocationProperties") ? std::nullopt : std::optional(bad("Missing workingLocationProperties."));
     if (e.all_day) return bad("Events of this type need a time.");
     auto const* needed = type == "focusTime" ? "focusTimeProperties" : "outOfOfficeProperties";
     if (!e.body.contains(needed)) return bad(std::string("Missing ") + needed + ".");

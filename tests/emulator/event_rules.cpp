@@ -9,16 +9,55 @@ namespace calbridge::emulator {
 
 namespace {
 
-constexpr std::array writable{
-    "summary", "description", "location", "start", "end", "endTimeUnspecified", "recurrence", "status", "transparency", "visibility",
-    "colorId", "attendees", "extendedProperties", "source", "attachments", "guestsCanInviteOthers", "guestsCanModify",
-    "guestsCanSeeOtherGuests", "anyoneCanAddSelf", "gadget", "sequence", "birthdayProperties", "focusTimeProperties",
-    "outOfOfficeProperties", "workingLocationProperties"};
+constexpr std::array writable{"summary",
+                              "description",
+                              "location",
+                              "start",
+                              "end",
+                              "endTimeUnspecified",
+                              "recurrence",
+                              "status",
+                              "transparency",
+                              "visibility",
+                              "colorId",
+                              "attendees",
+                              "extendedProperties",
+                              "source",
+                              "attachments",
+                              "guestsCanInviteOthers",
+                              "guestsCanModify",
+                              "guestsCanSeeOtherGuests",
+                              "anyoneCanAddSelf",
+                              "gadget",
+                              "sequence",
+                              "birthdayProperties",
+                              "focusTimeProperties",
+                              "outOfOfficeProperties",
+                              "workingLocationProperties"};
 constexpr std::array at_creation{"eventType", "privateCopy", "iCalUID", "recurringEventId", "originalStartTime"};
-constexpr std::array shared{
-    "summary", "description", "location", "start", "end", "endTimeUnspecified", "recurrence", "attendees", "source", "attachments",
-    "guestsCanInviteOthers", "guestsCanModify", "guestsCanSeeOtherGuests", "anyoneCanAddSelf", "sequence", "conferenceData",
-    "hangoutLink", "eventType", "iCalUID", "organizer", "creator", "recurringEventId", "originalStartTime"};
+constexpr std::array shared{"summary",
+                            "description",
+                            "location",
+                            "start",
+                            "end",
+                            "endTimeUnspecified",
+                            "recurrence",
+                            "attendees",
+                            "source",
+                            "attachments",
+                            "guestsCanInviteOthers",
+                            "guestsCanModify",
+                            "guestsCanSeeOtherGuests",
+                            "anyoneCanAddSelf",
+                            "sequence",
+                            "conferenceData",
+                            "hangoutLink",
+                            "eventType",
+                            "iCalUID",
+                            "organizer",
+                            "creator",
+                            "recurringEventId",
+                            "originalStartTime"};
 
 reply invalid(std::string_view message) { return refuse(400, "global", "invalid", message); }
 
@@ -83,7 +122,8 @@ std::optional<reply> settle_recurrence(bj::object& body) {
             return text.starts_with(n) && text.size() > std::string_view(n).size() &&
                    (text[std::string_view(n).size()] == ':' || text[std::string_view(n).size()] == ';');
         });
-        if (!known || (text.starts_with("RRULE") && text.find("FREQ=") == std::string_view::npos)) return invalid("Invalid recurrence rule.");
+        if (!known || (text.starts_with("RRULE") && text.find("FREQ=") == std::string_view::npos))
+            return invalid("Invalid recurrence rule.");
     }
     return std::nullopt;
 }
@@ -111,7 +151,8 @@ std::optional<reply> settle_attendees(bj::object& body) {
             if (auto const text = text_at(a, name); !text.empty()) entry[name] = text;
         for (auto const* name : {"optional", "resource"})
             if (flag_at(a, name)) entry[name] = true;
-        if (auto const* n = a.if_contains("additionalGuests"); n != nullptr && n->is_int64() && n->get_int64() > 0) entry["additionalGuests"] = *n;
+        if (auto const* n = a.if_contains("additionalGuests"); n != nullptr && n->is_int64() && n->get_int64() > 0)
+            entry["additionalGuests"] = *n;
         if (email == organizer_email) entry["organizer"] = true;
         out.emplace_back(std::move(entry));
     }
@@ -145,13 +186,16 @@ std::optional<reply> settle_properties(bj::object& body) {
     return std::nullopt;
 }
 
-bool is_one_of(std::string_view text, std::initializer_list<std::string_view> names) { return std::ranges::find(names, text) != names.end(); }
+bool is_one_of(std::string_view text, std::initializer_list<std::string_view> names) {
+    return std::ranges::find(names, text) != names.end();
+}
 
 std::optional<reply> settle_words(bj::object& body) {
     auto const status = text_at(body, "status", "confirmed");
     if (!is_one_of(status, {"confirmed", "tentative", "cancelled"})) return invalid("Invalid event status.");
     body["status"] = std::string(status);
-    if (auto const t = text_at(body, "transparency"); !t.empty() && !is_one_of(t, {"opaque", "transparent"})) return invalid("Invalid transparency value.");
+    if (auto const t = text_at(body, "transparency"); !t.empty() && !is_one_of(t, {"opaque", "transparent"}))
+        return invalid("Invalid transparency value.");
     if (auto const v = text_at(body, "visibility"); !v.empty() && !is_one_of(v, {"default", "public", "private", "confidential"}))
         return invalid("Invalid visibility value.");
     if (auto const color = text_at(body, "colorId"); !color.empty()) {
@@ -159,7 +203,8 @@ std::optional<reply> settle_words(bj::object& body) {
         if (!n || *n < 1 || *n > 11) return invalid("Invalid event color id.");
     }
     auto const type = text_at(body, "eventType", "default");
-    if (!is_one_of(type, {"default", "birthday", "focusTime", "fromGmail", "outOfOffice", "workingLocation"})) return invalid("Invalid event type.");
+    if (!is_one_of(type, {"default", "birthday", "focusTime", "fromGmail", "outOfOffice", "workingLocation"}))
+        return invalid("Invalid event type.");
     body["eventType"] = std::string(type);
     if (auto const* files = array_at(body, "attachments"); files != nullptr && files->size() > 25) return invalid("Too many attachments.");
     if (auto const* source = object_at(body, "source")) {
@@ -206,7 +251,8 @@ std::optional<reply> settle(event& e, calendar const& cal) {
 }
 
 bool is_event_id(std::string_view id) {
-    return id.size() >= 5 && id.size() <= 1024 && std::ranges::all_of(id, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'v'); });
+    return id.size() >= 5 && id.size() <= 1024 &&
+           std::ranges::all_of(id, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'v'); });
 }
 
 std::string_view organizer_of(event const& e) {

@@ -67,10 +67,12 @@ reply insert_event(core& c, calendar& cal, bj::object const& body, writer const&
 reply import_event(core& c, calendar& cal, bj::object const& body, writer const& w, view const& v) {
     std::string const uid(text_at(body, "iCalUID"));
     if (uid.empty()) return refuse(400, "global", "required", "Missing iCalUID.");
-    if (text_at(body, "eventType", "default") != "default") return refuse(400, "calendar", "eventTypeRestriction", "Only events of type default can be imported.");
+    if (text_at(body, "eventType", "default") != "default")
+        return refuse(400, "calendar", "eventTypeRestriction", "Only events of type default can be imported.");
     for (auto [i, end] = cal.by_ical_uid.equal_range(uid); i != end; ++i) {
         auto* known = find_event(cal, i->second);
-        if (known != nullptr && !known->cancelled && !known->body.contains("recurringEventId")) return write_event(c, cal, known->id, body, true, {}, w, v);
+        if (known != nullptr && !known->cancelled && !known->body.contains("recurringEventId"))
+            return write_event(c, cal, known->id, body, true, {}, w, v);
     }
     event e;
     e.id = "_" + c.random_id(40);
@@ -101,7 +103,8 @@ reply write_event(core& c, calendar& cal, std::string_view id, bj::object const&
     next.cancelled = next.bare = false;
     if (replace) {
         bj::object kept;
-        for (auto const* name : {"iCalUID", "organizer", "creator", "eventType", "privateCopy", "recurringEventId", "originalStartTime", "sequence", "conferenceData", "hangoutLink"})
+        for (auto const* name : {"iCalUID", "organizer", "creator", "eventType", "privateCopy", "recurringEventId", "originalStartTime",
+                                 "sequence", "conferenceData", "hangoutLink"})
             if (auto const* m = e->body.if_contains(name)) kept[name] = *m;
         if (!w.attachments)
             if (auto const* m = e->body.if_contains("attachments")) kept["attachments"] = *m;
@@ -121,7 +124,9 @@ reply write_event(core& c, calendar& cal, std::string_view id, bj::object const&
     if (guest && !guest_may(cal, *e, next)) return not_organizer();
     auto const sequence = e->body.contains("sequence") ? e->body.at("sequence").to_number<std::int64_t>() : 0;
     auto const asked = next.body.contains("sequence") ? next.body.at("sequence").to_number<std::int64_t>() : sequence;
-    if (asked < sequence) return refuse(400, "global", "invalid", "Invalid sequence value. The specified sequence number is below the current sequence number of the resource.");
+    if (asked < sequence)
+        return refuse(400, "global", "invalid",
+                      "Invalid sequence value. The specified sequence number is below the current sequence number of the resource.");
     bool const moved = next.starts != e->starts || next.ends != e->ends || next.all_day != e->all_day;
     next.body["sequence"] = asked == sequence && moved && !guest ? sequence + 1 : asked;
     if (auto no = take_reminders(next, body, replace, w.user)) return *no;
@@ -168,7 +173,8 @@ reply move_event(core& c, calendar& from, std::string_view id, calendar& to, wri
     auto* e = find_event(from, id);
     if (e == nullptr) return not_found();
     if (e->cancelled) return refuse(410, "global", "deleted", "Resource has been deleted");
-    if (text_at(e->body, "eventType", "default") != "default") return refuse(400, "calendar", "eventTypeRestriction", "Only events of type default can be moved.");
+    if (text_at(e->body, "eventType", "default") != "default")
+        return refuse(400, "calendar", "eventTypeRestriction", "Only events of type default can be moved.");
     if (e->body.contains("recurringEventId"))
         return refuse(400, "calendar", "cannotChangeOrganizerOfInstance", "The organizer of an instance cannot be changed.");
     if (is_guest_copy(from, *e)) return refuse(403, "calendar", "cannotChangeOrganizer", "Only the organizer can move the event.");

@@ -72,8 +72,11 @@ TEST_F(Events, EveryWriteChangesTheEtag) {
 }
 
 TEST_F(Events, PatchMergesObjectsDeletesNullsAndReplacesArrays) {
-    insert(R"("id":"abcde","description":"d","extendedProperties":{"private":{"a":"1","b":"2"}},"attendees":[{"email":"x@else.com"},{"email":"y@else.com"}])");
-    auto const done = api("PATCH", at("abcde"), R"({"description":null,"extendedProperties":{"private":{"b":null,"c":"3"}},"attendees":[{"email":"y@else.com"}]})");
+    insert(
+        R"("id":"abcde","description":"d","extendedProperties":{"private":{"a":"1","b":"2"}},"attendees":[{"email":"x@else.com"},{"email":"y@else.com"}])");
+    auto const done =
+        api("PATCH", at("abcde"),
+            R"({"description":null,"extendedProperties":{"private":{"b":null,"c":"3"}},"attendees":[{"email":"y@else.com"}]})");
     ASSERT_EQ(done.status, 200) << done.whole.body;
     EXPECT_FALSE(done.object().contains("description"));
     EXPECT_EQ(bj::serialize(done.object().at("extendedProperties")), R"({"private":{"a":"1","c":"3"}})");
@@ -82,10 +85,12 @@ TEST_F(Events, PatchMergesObjectsDeletesNullsAndReplacesArrays) {
 }
 
 TEST_F(Events, PutClearsWhatItDoesNotName) {
-    auto const made = insert(R"("id":"abcde","description":"d","colorId":"3","attendees":[{"email":"x@else.com"}],"extendedProperties":{"private":{"a":"1"}})");
+    auto const made = insert(
+        R"("id":"abcde","description":"d","colorId":"3","attendees":[{"email":"x@else.com"}],"extendedProperties":{"private":{"a":"1"}})");
     auto const done = api("PUT", at("abcde"), event());
     ASSERT_EQ(done.status, 200) << done.whole.body;
-    for (auto const* gone : {"description", "colorId", "attendees", "extendedProperties"}) EXPECT_FALSE(done.object().contains(gone)) << gone;
+    for (auto const* gone : {"description", "colorId", "attendees", "extendedProperties"})
+        EXPECT_FALSE(done.object().contains(gone)) << gone;
     EXPECT_EQ(done.text("iCalUID"), made.text("iCalUID"));
 }
 
@@ -99,7 +104,8 @@ TEST_F(Events, WhatWasReadCanBePutBack) {
 }
 
 TEST_F(Events, LongExtendedPropertiesAreCutAndDroppedSilently) {
-    auto const done = insert(R"("extendedProperties":{"private":{")" + std::string(45, 'k') + R"(":"lost","kept":")" + std::string(1500, 'v') + R"("}})");
+    auto const done =
+        insert(R"("extendedProperties":{"private":{")" + std::string(45, 'k') + R"(":"lost","kept":")" + std::string(1500, 'v') + R"("}})");
     ASSERT_EQ(done.status, 200);
     auto const& kept = done.object().at("extendedProperties").as_object().at("private").as_object();
     EXPECT_EQ(kept.size(), 1U);
@@ -111,19 +117,25 @@ TEST_F(Events, TimesAreChecked) {
     EXPECT_EQ(post(R"({"start":{"date":"2026-11-25"}})").reason(), "required");
     EXPECT_EQ(post(R"({"start":{"date":"2026-11-25"},"end":{"date":"2026-11-25"}})").reason(), "timeRangeEmpty");
     EXPECT_EQ(post(R"({"start":{"date":"2026-11-25"},"end":{"dateTime":"2026-11-26T10:00:00Z"}})").status, 400);
-    EXPECT_EQ(post(R"({"start":{"dateTime":"2026-11-25T10:00:00","timeZone":"Mars/Base"},"end":{"dateTime":"2026-11-25T11:00:00Z"}})").status, 400);
+    EXPECT_EQ(
+        post(R"({"start":{"dateTime":"2026-11-25T10:00:00","timeZone":"Mars/Base"},"end":{"dateTime":"2026-11-25T11:00:00Z"}})").status,
+        400);
     EXPECT_EQ(post(R"({"start":{"date":"2026-02-29"},"end":{"date":"2026-03-01"}})").status, 400);
     EXPECT_EQ(post(R"({"start":{"date":"2026-11-25"},"end":{"date":"2026-11-26"}})").status, 200);
-    auto const series = post(R"({"start":{"dateTime":"2026-11-25T10:00:00Z"},"end":{"dateTime":"2026-11-25T11:00:00Z"},"recurrence":["RRULE:FREQ=DAILY"]})");
+    auto const series = post(
+        R"({"start":{"dateTime":"2026-11-25T10:00:00Z"},"end":{"dateTime":"2026-11-25T11:00:00Z"},"recurrence":["RRULE:FREQ=DAILY"]})");
     EXPECT_EQ(series.reason(), "required");
-    auto const local = post(R"({"start":{"dateTime":"2026-07-01T10:00:00","timeZone":"Europe/Zurich"},"end":{"dateTime":"2026-07-01T11:00:00","timeZone":"Europe/Zurich"}})");
+    auto const local = post(
+        R"({"start":{"dateTime":"2026-07-01T10:00:00","timeZone":"Europe/Zurich"},"end":{"dateTime":"2026-07-01T11:00:00","timeZone":"Europe/Zurich"}})");
     EXPECT_EQ(text_at(local.object().at("start").as_object(), "dateTime"), "2026-07-01T10:00:00+02:00");
 }
 
 TEST_F(Events, AMoveOfKindNeedsTheOldMembersNulled) {
     insert(R"("id":"abcde")");
     EXPECT_EQ(api("PATCH", at("abcde"), R"({"start":{"date":"2026-11-25"},"end":{"date":"2026-11-26"}})").status, 400);
-    auto const done = api("PATCH", at("abcde"), R"({"start":{"date":"2026-11-25","dateTime":null,"timeZone":null},"end":{"date":"2026-11-26","dateTime":null,"timeZone":null}})");
+    auto const done = api(
+        "PATCH", at("abcde"),
+        R"({"start":{"date":"2026-11-25","dateTime":null,"timeZone":null},"end":{"date":"2026-11-26","dateTime":null,"timeZone":null}})");
     ASSERT_EQ(done.status, 200) << done.whole.body;
     EXPECT_EQ(bj::serialize(done.object().at("start")), R"({"date":"2026-11-25"})");
 }
@@ -138,8 +150,12 @@ TEST_F(Events, ARequestChoosesTheZoneItReads) {
 TEST_F(Events, LimitsOfRemindersColoursAndAttachmentsHold) {
     EXPECT_EQ(insert(R"("reminders":{"useDefault":true,"overrides":[{"method":"popup","minutes":5}]})").status, 400);
     EXPECT_EQ(insert(R"("reminders":{"useDefault":false,"overrides":[{"method":"popup","minutes":40321}]})").status, 400);
-    EXPECT_EQ(insert(R"("reminders":{"useDefault":false,"overrides":[{"method":"popup","minutes":1},{"method":"popup","minutes":2},{"method":"popup","minutes":3},)"
-                     R"({"method":"popup","minutes":4},{"method":"popup","minutes":5},{"method":"popup","minutes":6}]})").status, 400);
+    EXPECT_EQ(
+        insert(
+            R"("reminders":{"useDefault":false,"overrides":[{"method":"popup","minutes":1},{"method":"popup","minutes":2},{"method":"popup","minutes":3},)"
+            R"({"method":"popup","minutes":4},{"method":"popup","minutes":5},{"method":"popup","minutes":6}]})")
+            .status,
+        400);
     EXPECT_EQ(insert(R"("reminders":{"useDefault":false,"overrides":[{"method":"email","minutes":40320}]})").status, 200);
     EXPECT_EQ(insert(R"("colorId":"12")").status, 400);
     EXPECT_EQ(insert(R"("status":"done")").status, 400);
@@ -170,7 +186,8 @@ TEST_F(Events, AGuestGetsACopyWithTheSameIdAndTheOrganizersChanges) {
 
 TEST_F(Events, AGuestsAnswerReachesTheOrganizerAndChangesItsEtag) {
     auto const made = insert(R"("id":"abcde","attendees":[{"email":"bob@example.com"}])");
-    auto const answer = bob("PATCH", at("abcde"), R"({"attendeesOmitted":true,"attendees":[{"email":"bob@example.com","responseStatus":"accepted"}]})");
+    auto const answer =
+        bob("PATCH", at("abcde"), R"({"attendeesOmitted":true,"attendees":[{"email":"bob@example.com","responseStatus":"accepted"}]})");
     ASSERT_EQ(answer.status, 200) << answer.whole.body;
     auto const seen = api("GET", at("abcde"));
     EXPECT_EQ(text_at(seen.object().at("attendees").as_array().at(0).as_object(), "responseStatus"), "accepted");
@@ -232,7 +249,8 @@ TEST_F(Events, AMeetIsCreatedOncePerRequestId) {
 
 TEST_F(Events, APendingMeetSucceedsLaterAndChangesTheEvent) {
     w.settings().meet_delay_s = 5;
-    auto const made = api("POST", primary + "?conferenceDataVersion=1", event(R"("id":"bbbbb","conferenceData":{"createRequest":{"requestId":"r1"}})"));
+    auto const made =
+        api("POST", primary + "?conferenceDataVersion=1", event(R"("id":"bbbbb","conferenceData":{"createRequest":{"requestId":"r1"}})"));
     EXPECT_EQ(made.text("hangoutLink"), "");
     clock.advance(std::chrono::seconds(6));
     auto const later = api("GET", at("bbbbb"));

@@ -28,7 +28,9 @@ struct outcome {
     int status{0};
     bj::value body;
     bj::object const& object() const { return body.as_object(); }
-    std::string text(std::string_view name) const { return body.is_object() ? std::string(text_at(body.get_object(), name)) : std::string(); }
+    std::string text(std::string_view name) const {
+        return body.is_object() ? std::string(text_at(body.get_object(), name)) : std::string();
+    }
     bj::array const& items() const { return object().at("items").as_array(); }
     std::string reason() const {
         auto const* e = body.is_object() ? object_at(body.get_object(), "error") : nullptr;
@@ -71,7 +73,8 @@ protected:
         return kept;
     }
     // A call of the Calendar API as one of the two.
-    outcome api(std::string method, std::string const& path, std::string body = {}, http::headers fields = {}, std::string const& as = "anna@example.com") {
+    outcome api(std::string method, std::string const& path, std::string body = {}, http::headers fields = {},
+                std::string const& as = "anna@example.com") {
         fields.emplace_back("Authorization", "Bearer " + token_of(as));
         return ask(std::move(method), "/calendar/v3/" + path, std::move(body), std::move(fields));
     }
@@ -80,7 +83,8 @@ protected:
     }
     static std::string event(std::string const& more = {}) {
         return R"({"summary":"Visit","start":{"dateTime":"2026-11-25T10:00:00+01:00","timeZone":"Europe/Zurich"},)"
-               R"("end":{"dateTime":"2026-11-25T11:00:00+01:00","timeZone":"Europe/Zurich"})" + (more.empty() ? "" : "," + more) + "}";
+               R"("end":{"dateTime":"2026-11-25T11:00:00+01:00","timeZone":"Europe/Zurich"})" +
+               (more.empty() ? "" : "," + more) + "}";
     }
     outcome insert(std::string const& more = {}) { return api("POST", "calendars/primary/events", event(more)); }
     std::string violation_text() const {

@@ -134,7 +134,8 @@ void record_mails(core& c, calendar const& cal, event const& e, bj::array const&
     auto const& after = attendees_of(e.body);
     for (auto const& item : after) {
         std::string const email(text_at(item.get_object(), "email"));
-        if (wanted(email)) by_kind[e.cancelled ? "cancellation" : attendee(before, email) == nullptr ? "invitation" : "update"].push_back(email);
+        if (wanted(email))
+            by_kind[e.cancelled ? "cancellation" : attendee(before, email) == nullptr ? "invitation" : "update"].push_back(email);
     }
     for (auto const& item : before) {
         std::string const email(text_at(item.get_object(), "email"));

@@ -46,9 +46,11 @@ struct cursor {
     bool empty_page_sent{false};
 };
 
-constexpr std::array not_with_token{"iCalUID", "orderBy", "privateExtendedProperty", "q", "sharedExtendedProperty", "timeMin", "timeMax", "updatedMin"};
-constexpr std::array not_in_sync_print{"syncToken", "pageToken", "maxResults", "prettyPrint", "fields", "quotaUser", "alt", "key",
-                                       "showDeleted", "timeMin", "timeMax", "alwaysIncludeEmail", "oauth_token"};
+constexpr std::array not_with_token{"iCalUID", "orderBy",   "privateExtendedProperty", "q", "sharedExtendedProperty", "timeMin",
+                                    "timeMax", "updatedMin"};
+constexpr std::array not_in_sync_print{"syncToken",  "pageToken", "maxResults",  "prettyPrint", "fields",  "quotaUser",
+                                       "alt",        "key",       "showDeleted", "timeMin",     "timeMax", "alwaysIncludeEmail",
+                                       "oauth_token"};
 constexpr std::array not_in_page_print{"pageToken", "prettyPrint", "quotaUser", "alt", "key", "oauth_token"};
 
 struct filter {
@@ -69,7 +71,8 @@ struct filter {
     }
 
     bool holds(event const& e) const {
-        if (!types.empty() && !(e.cancelled && e.bare) && std::ranges::find(types, text_at(e.body, "eventType", "default")) == types.end()) return false;
+        if (!types.empty() && !(e.cancelled && e.bare) && std::ranges::find(types, text_at(e.body, "eventType", "default")) == types.end())
+            return false;
         if (delta) return true;
         bool const exception = e.body.contains("recurringEventId");
         if (e.cancelled && !deleted && !exception && !updated_from) return false;
@@ -96,8 +99,8 @@ struct filter {
         if (in(text_at(e.body, "summary")) || in(text_at(e.body, "description")) || in(text_at(e.body, "location"))) return true;
         auto const* all = array_at(e.body, "attendees");
         return all != nullptr && std::ranges::any_of(*all, [&](bj::value const& a) {
-            return in(text_at(a.get_object(), "email")) || in(text_at(a.get_object(), "displayName"));
-        });
+                   return in(text_at(a.get_object(), "email")) || in(text_at(a.get_object(), "displayName"));
+               });
     }
 };
 
@@ -186,11 +189,15 @@ std::optional<reply> check_list(core& c, call const& k, calendar const& cal) {
     if (auto const zone = value_of(k.query, "timeZone"); !zone.empty() && !is_zone(zone))
         return refuse(400, "global", "invalid", "Invalid time zone.", "parameter", "timeZone");
     if (value_of(k.query, "orderBy") == "startTime" && !is_true(k.query, "singleEvents"))
-        return refuse(400, "global", "badRequest", "The requested ordering is not available for the particular query.", "parameter", "orderBy");
+        return refuse(400, "global", "badRequest", "The requested ordering is not available for the particular query.", "parameter",
+                      "orderBy");
     auto const from = parse_with_offset(value_of(k.query, "timeMin")), to = parse_with_offset(value_of(k.query, "timeMax"));
-    if (from && to && *from >= *to) return refuse(400, "calendar", "timeRangeEmpty", "The specified time range is empty.", "parameter", "timeMax");
-    if (auto const since = parse_with_offset(value_of(k.query, "updatedMin")); since && *since < c.now() - std::chrono::days(c.knob.tombstone_days))
-        return refuse(410, "calendar", "updatedMinTooLongAgo", "The requested minimum modification time lies too far in the past.", "parameter", "updatedMin");
+    if (from && to && *from >= *to)
+        return refuse(400, "calendar", "timeRangeEmpty", "The specified time range is empty.", "parameter", "timeMax");
+    if (auto const since = parse_with_offset(value_of(k.query, "updatedMin"));
+        since && *since < c.now() - std::chrono::days(c.knob.tombstone_days))
+        return refuse(410, "calendar", "updatedMinTooLongAgo", "The requested minimum modification time lies too far in the past.",
+                      "parameter", "updatedMin");
     if (is_true(k.query, "singleEvents") && cal.masters > 0) {
         c.violate("GET", k.method.id, "singleEvents=true on a calendar with recurring events: expansion is not part of this emulator yet");
         return refuse(501, "global", "notImplemented", "Expansion of recurring events is not emulated.");
@@ -266,7 +273,8 @@ std::optional<std::vector<std::string>> read_token(core const& c, std::string_vi
     if (!raw) return std::nullopt;
     auto const text = as_text(*raw);
     auto const last = text.rfind('\n');
-    if (last == std::string_view::npos || text.substr(last + 1) != std::to_string(checksum(text.substr(0, last + 1), c.options.seed))) return std::nullopt;
+    if (last == std::string_view::npos || text.substr(last + 1) != std::to_string(checksum(text.substr(0, last + 1), c.options.seed)))
+        return std::nullopt;
     std::vector<std::string> out;
     for (auto part : split(text.substr(0, last), '\n')) out.emplace_back(part);
     return out;
@@ -297,7 +305,9 @@ reply list_events(core& c, call const& k, calendar& cal, role access) {
     } else {
         auto const size = page_size(c, k, 250, 2500);
         at.empty_page_sent = false;
-        found = at.delta ? delta_page(cal, f, at, size) : order.empty() ? full_page(cal, f, at, size) : ordered_page(cal, f, at, size, order == "updated");
+        found = at.delta        ? delta_page(cal, f, at, size)
+                : order.empty() ? full_page(cal, f, at, size)
+                                : ordered_page(cal, f, at, size, order == "updated");
     }
 
     view v{.user = k.who.email, .zone = std::string(value_of(k.query, "timeZone")), .access = access, .in_list = true};
@@ -322,10 +332,12 @@ reply list_events(core& c, call const& k, calendar& cal, role access) {
     body["defaultReminders"] = default_reminders(k.who, cal.id);
     if (found.more) {
         body["nextPageToken"] = page_token(c, k, cal.id, at);
-    } else if (std::ranges::none_of(std::array{"iCalUID", "orderBy", "privateExtendedProperty", "q", "sharedExtendedProperty", "updatedMin"},
-                                    [&](char const* n) { return find_value(k.query, n) != nullptr; })) {
-        body["nextSyncToken"] = write_token(c, {"S", cal.id, k.who.email, fingerprint(k.query, not_in_sync_print), std::to_string(at.snapshot),
-                                                std::to_string(epoch_of(cal, k.who.email)), std::to_string(unix_ms(c.now()))});
+    } else if (std::ranges::none_of(
+                   std::array{"iCalUID", "orderBy", "privateExtendedProperty", "q", "sharedExtendedProperty", "updatedMin"},
+                   [&](char const* n) { return find_value(k.query, n) != nullptr; })) {
+        body["nextSyncToken"] =
+            write_token(c, {"S", cal.id, k.who.email, fingerprint(k.query, not_in_sync_print), std::to_string(at.snapshot),
+                            std::to_string(epoch_of(cal, k.who.email)), std::to_string(unix_ms(c.now()))});
     }
     body["items"] = std::move(items);
     reply out;
@@ -336,7 +348,8 @@ reply list_events(core& c, call const& k, calendar& cal, role access) {
 
 reply list_calendars(core& c, call const& k) {
     auto& who = k.who;
-    constexpr std::array in_print{"syncToken", "pageToken", "maxResults", "prettyPrint", "fields", "quotaUser", "alt", "key", "showDeleted", "showHidden", "oauth_token"};
+    constexpr std::array in_print{"syncToken", "pageToken", "maxResults",  "prettyPrint", "fields",     "quotaUser",
+                                  "alt",       "key",       "showDeleted", "showHidden",  "oauth_token"};
     std::uint64_t snapshot = who.list_change;
     std::optional<std::uint64_t> since;
     if (auto const* token = find_value(k.query, "syncToken")) {
@@ -348,10 +361,12 @@ reply list_calendars(core& c, call const& k) {
         for (auto const* name : {"showDeleted", "showHidden"}) {
             if (value_of(k.query, name) != "false") continue;
             c.violate("GET", k.method.id, std::string("syncToken together with ") + name + "=false");
-            return refuse(400, "global", "badRequest", std::string("Sync token cannot be combined with ") + name + "=false.", "parameter", name);
+            return refuse(400, "global", "badRequest", std::string("Sync token cannot be combined with ") + name + "=false.", "parameter",
+                          name);
         }
         auto const parts = read_token(c, *token);
-        if (!parts || parts->size() != 5 || (*parts)[0] != "L" || (*parts)[1] != who.email || (*parts)[2] != fingerprint(k.query, in_print)) return bad_token();
+        if (!parts || parts->size() != 5 || (*parts)[0] != "L" || (*parts)[1] != who.email || (*parts)[2] != fingerprint(k.query, in_print))
+            return bad_token();
         if (number((*parts)[4]) != who.list_epoch) return full_sync();
         since = number((*parts)[3]);
     }
@@ -388,7 +403,8 @@ reply list_calendars(core& c, call const& k) {
         at.position = position;
         body["nextPageToken"] = page_token(c, k, "calendarList", at);
     } else if (find_value(k.query, "minAccessRole") == nullptr && find_value(k.query, "showOwnOrganizationOnly") == nullptr) {
-        body["nextSyncToken"] = write_token(c, {"L", who.email, fingerprint(k.query, in_print), std::to_string(snapshot), std::to_string(who.list_epoch)});
+        body["nextSyncToken"] =
+            write_token(c, {"L", who.email, fingerprint(k.query, in_print), std::to_string(snapshot), std::to_string(who.list_epoch)});
     }
     body["items"] = std::move(items);
     reply out;

@@ -106,7 +106,8 @@ TEST_F(Listing, ForbiddenCompanionsOfATokenAreRefusedAndRecorded) {
     auto const token = sync_token("timeMin=2026-01-01T00:00:00Z");
     EXPECT_NE(token, "") << "a bounded first list still ends in a token";
     EXPECT_EQ(since(token).status, 200);
-    for (auto const* more : {"&timeMin=2026-01-01T00:00:00Z", "&q=x", "&orderBy=updated", "&showDeleted=false", "&iCalUID=x", "&updatedMin=2026-11-20T00:00:00Z"})
+    for (auto const* more : {"&timeMin=2026-01-01T00:00:00Z", "&q=x", "&orderBy=updated", "&showDeleted=false", "&iCalUID=x",
+                             "&updatedMin=2026-11-20T00:00:00Z"})
         EXPECT_EQ(since(token, more).status, 400) << more;
     EXPECT_EQ(w.violations().size(), 6U);
     EXPECT_EQ(since(token, "&showDeleted=true").status, 200);
@@ -181,7 +182,9 @@ TEST_F(Listing, FreeBusyMergesOverlapsAndLeavesOutFreeAndDeclined) {
     insert();
     insert();
     insert(R"("transparency":"transparent")");
-    auto const done = api("POST", "freeBusy", R"({"timeMin":"2026-11-25T00:00:00Z","timeMax":"2026-11-26T00:00:00Z","items":[{"id":"primary"},{"id":"bob@example.com"}]})");
+    auto const done =
+        api("POST", "freeBusy",
+            R"({"timeMin":"2026-11-25T00:00:00Z","timeMax":"2026-11-26T00:00:00Z","items":[{"id":"primary"},{"id":"bob@example.com"}]})");
     auto const& all = done.object().at("calendars").as_object();
     EXPECT_EQ(bj::serialize(all.at("primary").at("busy")), R"([{"start":"2026-11-25T09:00:00Z","end":"2026-11-25T10:00:00Z"}])");
     EXPECT_EQ(text_at(all.at("bob@example.com").at("errors").as_array().at(0).as_object(), "reason"), "notFound");

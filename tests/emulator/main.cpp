@@ -27,7 +27,8 @@ struct settings {
 };
 
 constexpr char usage[] =
-    "google-emulator [--address A] [--port N] [--discovery DIR] [--push-map FROM=TO]... [--user EMAIL]... [--base-url URL] [--check-answers]\n"
+    "google-emulator [--address A] [--port N] [--discovery DIR] [--push-map FROM=TO]... [--user EMAIL]... [--base-url URL] "
+    "[--check-answers]\n"
     "  --discovery DIR     holds calendar.v3.json and oauth2.v2.json (./dev setup puts them in build/discovery)\n"
     "  --push-map FROM=TO  deliveries to addresses that begin with FROM go to TO, for example https://hooks.example=http://127.0.0.1:8081\n"
     "  --user EMAIL        a Google account that exists from the start (more by POST /_control/users)\n"

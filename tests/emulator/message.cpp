@@ -5,8 +5,8 @@
 
 namespace calbridge::emulator {
 
-reply refuse(int status, std::string_view domain, std::string_view reason, std::string_view message,
-             std::string_view location_type, std::string_view location) {
+reply refuse(int status, std::string_view domain, std::string_view reason, std::string_view message, std::string_view location_type,
+             std::string_view location) {
     bj::object entry{{"domain", domain}, {"reason", reason}, {"message", message}};
     if (!location.empty()) {
         entry["locationType"] = location_type;

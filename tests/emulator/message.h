@@ -45,8 +45,8 @@ struct reply {
 };
 
 // Calendar's own error envelope. `location_type` and `location` are left out when empty.
-reply refuse(int status, std::string_view domain, std::string_view reason, std::string_view message,
-             std::string_view location_type = {}, std::string_view location = {});
+reply refuse(int status, std::string_view domain, std::string_view reason, std::string_view message, std::string_view location_type = {},
+             std::string_view location = {});
 
 // The envelope of Google's front end (missing or wrong credentials, missing scope), with its status name and details.
 reply refuse_at_front(int status, std::string_view reason, std::string_view message, std::string_view top_message,

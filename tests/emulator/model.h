@@ -68,14 +68,14 @@ struct event {
     std::string id;
     bj::object body;  // what the API shows, less what is rendered per request (etag, times, self marks, reminders)
     std::map<std::string, bj::object, std::less<>> reminders;  // by user; none: the calendar's defaults
-    std::uint64_t change{0};  // place in the calendar's log
+    std::uint64_t change{0};                                   // place in the calendar's log
     std::uint64_t etag{0};
     instant created, updated;
     instant starts, ends;  // all-day: midnight UTC of the dates
     bool all_day{false};
     bool cancelled{false};
-    bool bare{false};  // nothing but the id is shown: it was somebody else's, or it moved away
-    bool detached{false};  // imported: organised elsewhere, its owner may change everything
+    bool bare{false};          // nothing but the id is shown: it was somebody else's, or it moved away
+    bool detached{false};      // imported: organised elsewhere, its owner may change everything
     std::string meet_request;  // the last requestId
 
     bool is_master() const { return body.contains("recurrence") && !cancelled; }
@@ -86,10 +86,10 @@ struct calendar {
     bool primary{false}, watchable{true};
     std::map<std::string, std::string, std::less<>> roles;  // by user
     std::map<std::string, event, std::less<>> events;
-    std::map<std::uint64_t, event*> log;                    // change number to event; each event once
+    std::map<std::uint64_t, event*> log;  // change number to event; each event once
     std::multimap<std::string, std::string, std::less<>> by_ical_uid;
     std::deque<std::pair<instant, std::string>> tombstones;
-    std::set<std::string, std::less<>> retired;             // ids of tombstones that aged out stay taken
+    std::set<std::string, std::less<>> retired;                // ids of tombstones that aged out stay taken
     std::map<std::string, std::uint64_t, std::less<>> epochs;  // by user: tokens of an older epoch are dead
     std::uint64_t change{0}, purged_through{0}, etag{0};
     std::size_t masters{0};
@@ -116,7 +116,7 @@ struct delivery {
 
 struct delivery_record {
     delivery sent;
-    std::vector<int> answers;  // status of each attempt; 0: no answer
+    std::vector<int> answers;        // status of each attempt; 0: no answer
     std::string outcome{"pending"};  // pending, delivered, retrying, failed, dropped
     instant finished;
 };

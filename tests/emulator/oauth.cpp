@@ -20,7 +20,8 @@ answer to_answer(reply r) {
     out.status = r.status;
     out.fields = std::move(r.fields);
     out.fields.emplace_back("Content-Type", "application/json; charset=utf-8");
-    if (header(out.fields, "Cache-Control") == std::nullopt) out.fields.emplace_back("Cache-Control", "no-cache, no-store, max-age=0, must-revalidate");
+    if (header(out.fields, "Cache-Control") == std::nullopt)
+        out.fields.emplace_back("Cache-Control", "no-cache, no-store, max-age=0, must-revalidate");
     if (!r.body.is_null()) out.body = pretty(r.body);
     return out;
 }
@@ -43,10 +44,17 @@ std::string joined(scope_set const& scopes) {
 bool is_identity(std::string_view scope) { return scope == "openid" || scope.starts_with(userinfo_prefix); }
 
 std::string_view oauth::endpoint(std::string_view path) {
-    static constexpr std::array<std::pair<std::string_view, std::string_view>, 10> known{{{"/o/oauth2/v2/auth", "oauth.auth"},
-        {"/token", "oauth.token"}, {"/revoke", "oauth.revoke"}, {"/tokeninfo", "oauth.tokeninfo"}, {"/oauth2/v2/tokeninfo", "oauth.tokeninfo"}, {"/v1/userinfo", "oauth.userinfo"},
-        {"/oauth2/v2/userinfo", "oauth.userinfo_v2"}, {"/userinfo/v2/me", "oauth.userinfo_v2"}, {"/oauth2/v3/certs", "oauth.certs"},
-        {"/.well-known/openid-configuration", "oauth.metadata"}}};
+    static constexpr std::array<std::pair<std::string_view, std::string_view>, 10> known{
+        {{"/o/oauth2/v2/auth", "oauth.auth"},
+         {"/token", "oauth.token"},
+         {"/revoke", "oauth.revoke"},
+         {"/tokeninfo", "oauth.tokeninfo"},
+         {"/oauth2/v2/tokeninfo", "oauth.tokeninfo"},
+         {"/v1/userinfo", "oauth.userinfo"},
+         {"/oauth2/v2/userinfo", "oauth.userinfo_v2"},
+         {"/userinfo/v2/me", "oauth.userinfo_v2"},
+         {"/oauth2/v3/certs", "oauth.certs"},
+         {"/.well-known/openid-configuration", "oauth.metadata"}}};
     auto const it = std::ranges::find(known, path, [](auto const& k) { return k.first; });
     return it != known.end() ? it->second : std::string_view{};
 }
@@ -61,7 +69,8 @@ answer oauth::handle(request const& r) {
     // The two that stand in a discovery document are measured against it.
     if (auto const rule = c_.rules.find(r.method, r.path); rule.path_known) {
         auto const query = parse_params(r.query);
-        auto const faults = rule.method != nullptr && query ? c_.rules.check_query(*rule.method, *query) : std::vector<std::string>{"not a request of this endpoint"};
+        auto const faults = rule.method != nullptr && query ? c_.rules.check_query(*rule.method, *query)
+                                                            : std::vector<std::string>{"not a request of this endpoint"};
         for (auto const& fault : faults) c_.violate(r.method, r.path, fault);
         if (!faults.empty()) return to_answer(invalid_request(faults.front()));
     }

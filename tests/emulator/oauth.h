@@ -7,8 +7,8 @@ namespace calbridge::emulator {
 
 // What a person does on the consent page.
 struct consent {
-    std::string account;                 // email
-    std::optional<scope_set> granted;    // empty: everything asked for
+    std::string account;               // email
+    std::optional<scope_set> granted;  // empty: everything asked for
     bool deny{false};
 };
 

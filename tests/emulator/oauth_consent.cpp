@@ -26,7 +26,8 @@ answer html(int status, std::string body) {
     return out;
 }
 
-constexpr std::string_view page_head = R"(<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
+constexpr std::string_view page_head =
+    R"(<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <title>Sign in - Google emulator</title><style>
 :root{color-scheme:light dark;--bg:#f3f5f8;--card:#fff;--ink:#1c2530;--soft:#5b6775;--line:#d9dfe7;--go:#1a62d6}
 @media(prefers-color-scheme:dark){:root{--bg:#11161d;--card:#1a212b;--ink:#e7ecf2;--soft:#9aa7b6;--line:#2d3744;--go:#6fa4ff}}
@@ -38,8 +39,8 @@ button{font:inherit;padding:.55rem 1.4rem;border-radius:999px;border:1px solid v
 button.go{background:var(--go);border-color:var(--go);color:var(--card);font-weight:600}code{overflow-wrap:anywhere}</style></head><body><main>)";
 
 answer error_page(std::string_view code, std::string_view detail) {
-    return html(400, std::string(page_head) + "<h1>Access blocked</h1><p>" + html_escape(detail) + "</p><p>Error 400: <code>" + html_escape(code) +
-                         "</code></p></main></body></html>");
+    return html(400, std::string(page_head) + "<h1>Access blocked</h1><p>" + html_escape(detail) + "</p><p>Error 400: <code>" +
+                         html_escape(code) + "</code></p></main></body></html>");
 }
 
 std::string redirect_to(std::string_view uri, params const& fields) {
@@ -68,8 +69,9 @@ std::string oauth::problem_with(params const& q, oauth_client const** client) co
     if (how != "plain" && how != "S256") return "invalid_request";
     auto const access = value_of(q, "access_type", "online");
     if (access != "online" && access != "offline") return "invalid_request";
-    static constexpr std::array known{"client_id", "redirect_uri", "response_type", "scope", "access_type", "prompt", "include_granted_scopes",
-        "login_hint", "state", "enable_granular_consent", "code_challenge", "code_challenge_method", "nonce", "hd"};
+    static constexpr std::array known{"client_id",      "redirect_uri",           "response_type", "scope", "access_type",
+                                      "prompt",         "include_granted_scopes", "login_hint",    "state", "enable_granular_consent",
+                                      "code_challenge", "code_challenge_method",  "nonce",         "hd"};
     for (auto const& [name, _] : q)
         if (std::ranges::find(known, name) == known.end()) return "invalid_request";
     *client = &it->second;
@@ -95,7 +97,8 @@ oauth::approval oauth::approve(std::string_view authorization_query, consent con
     scope_set granted;
     for (auto const& s : asked) {
         bool const ticked = !choice.granted || is_identity(s) || choice.granted->contains(s);
-        bool const allowed = c_.knob.grant_subset.empty() || is_identity(s) || std::ranges::find(c_.knob.grant_subset, s) != c_.knob.grant_subset.end();
+        bool const allowed =
+            c_.knob.grant_subset.empty() || is_identity(s) || std::ranges::find(c_.knob.grant_subset, s) != c_.knob.grant_subset.end();
         if (ticked && allowed) granted.insert(s);
     }
     if (granted.empty()) return back({{"error", "access_denied"}});
@@ -104,8 +107,7 @@ oauth::approval oauth::approve(std::string_view authorization_query, consent con
     auto const prior = c_.grants.find(project);
     bool const first_time = prior == c_.grants.end();
     auto const prompt = value_of(*q, "prompt");
-    bool const consents_now = has_word(prompt, "consent") || first_time ||
-                              !std::ranges::includes(prior->second, granted);
+    bool const consents_now = has_word(prompt, "consent") || first_time || !std::ranges::includes(prior->second, granted);
     auth_code code;
     code.client = client->id;
     code.user = who->email;
@@ -134,14 +136,15 @@ oauth::approval oauth::approve(std::string_view authorization_query, consent con
 
 std::string oauth::consent_page(params const& q, oauth_client const& client, std::string_view note) const {
     std::string out(page_head);
-    out += "<h1>" + html_escape(client.project) + " wants access to your Google Account</h1><p>This is the emulator's consent page. " + html_escape(note) +
-           "</p><form method=\"post\" action=\"/o/oauth2/v2/auth\"><fieldset><legend>Choose an account</legend>";
+    out += "<h1>" + html_escape(client.project) + " wants access to your Google Account</h1><p>This is the emulator's consent page. " +
+           html_escape(note) + "</p><form method=\"post\" action=\"/o/oauth2/v2/auth\"><fieldset><legend>Choose an account</legend>";
     auto const hint = value_of(q, "login_hint");
     bool first = true;
     for (auto const& [email, u] : c_.users) {
         bool const chosen = hint.empty() ? first : (hint == email || hint == u.sub);
         first = false;
-        out += fmt::format("<label><input type=\"radio\" name=\"account\" value=\"{0}\"{1}> {0}</label>", html_escape(email), chosen ? " checked" : "");
+        out += fmt::format("<label><input type=\"radio\" name=\"account\" value=\"{0}\"{1}> {0}</label>", html_escape(email),
+                           chosen ? " checked" : "");
     }
     out += "</fieldset><fieldset><legend>It asks for</legend>";
     auto const scopes = scopes_of(value_of(q, "scope"));
@@ -150,8 +153,11 @@ std::string oauth::consent_page(params const& q, oauth_client const& client, std
         else out += fmt::format("<label><input type=\"checkbox\" name=\"grant\" value=\"{0}\" checked> {0}</label>", html_escape(s));
     }
     out += "</fieldset>";
-    for (auto const& [name, value] : q) out += fmt::format("<input type=\"hidden\" name=\"q.{}\" value=\"{}\">", html_escape(name), html_escape(value));
-    out += "<div class=\"row\"><button name=\"decision\" value=\"deny\">Deny</button><button class=\"go\" name=\"decision\" value=\"allow\">Allow</button></div></form></main></body></html>";
+    for (auto const& [name, value] : q)
+        out += fmt::format("<input type=\"hidden\" name=\"q.{}\" value=\"{}\">", html_escape(name), html_escape(value));
+    out +=
+        "<div class=\"row\"><button name=\"decision\" value=\"deny\">Deny</button><button class=\"go\" name=\"decision\" "
+        "value=\"allow\">Allow</button></div></form></main></body></html>";
     return out;
 }
 
@@ -185,7 +191,8 @@ answer oauth::authorize(request const& r) {
     auto const form = parse_params(r.body);
     if (!form) return error_page("invalid_request", "The form is malformed.");
     params original;
-    consent choice{.account = std::string(value_of(*form, "account")), .granted = scope_set{}, .deny = value_of(*form, "decision") != "allow"};
+    consent choice{
+        .account = std::string(value_of(*form, "account")), .granted = scope_set{}, .deny = value_of(*form, "decision") != "allow"};
     for (auto const& [name, value] : *form) {
         if (name.starts_with("q.")) original.emplace_back(name.substr(2), value);
         else if (name == "grant") choice.granted->insert(value);

@@ -46,7 +46,10 @@ std::string oauth::id_token(oauth_client const& client, user const& who, std::st
 
 reply oauth::certs() {
     reply out;
-    out.body = bj::object{{"keys", bj::array{bj::object{{"kty", "RSA"}, {"alg", "RS256"}, {"use", "sig"}, {"kid", signer().id}, {"n", signer().key.n}, {"e", signer().key.e}}}}};
+    out.body = bj::object{
+        {"keys",
+         bj::array{bj::object{
+             {"kty", "RSA"}, {"alg", "RS256"}, {"use", "sig"}, {"kid", signer().id}, {"n", signer().key.n}, {"e", signer().key.e}}}}};
     out.fields.emplace_back("Cache-Control", "public, max-age=21600, must-revalidate, no-transform");
     return out;
 }
@@ -83,14 +86,16 @@ reply oauth::userinfo(request const& r, bool oidc) {
     auto const* who = t != nullptr ? c_.find_user(t->user) : nullptr;
     auto const refused = [&](std::string_view description) {
         auto out = oidc ? refuse_token(401, "invalid_request", description)
-                        : refuse_at_front(401, "authError", "Invalid Credentials", description, "UNAUTHENTICATED", "ACCESS_TOKEN_INVALID", "oauth2.userinfo.get");
+                        : refuse_at_front(401, "authError", "Invalid Credentials", description, "UNAUTHENTICATED", "ACCESS_TOKEN_INVALID",
+                                          "oauth2.userinfo.get");
         if (oidc) out.fields.emplace_back("WWW-Authenticate", "Bearer realm=\"https://accounts.google.com/\", error=\"invalid_request\"");
         return out;
     };
     if (who == nullptr) return refused("Invalid Credentials");
     if (oidc && !t->scopes.contains("openid")) return refused("Token has no openid scope");
     if (std::ranges::none_of(t->scopes, is_identity)) return refused("Request is missing a userinfo scope");
-    bool const mail = t->scopes.contains(std::string(userinfo_prefix) + "email"), profile = t->scopes.contains(std::string(userinfo_prefix) + "profile");
+    bool const mail = t->scopes.contains(std::string(userinfo_prefix) + "email"),
+               profile = t->scopes.contains(std::string(userinfo_prefix) + "profile");
     bj::object body{{oidc ? "sub" : "id", who->sub}};
     if (profile) {
         body["name"] = who->name;
@@ -117,7 +122,7 @@ reply oauth::tokeninfo(request const& r) {
         auto const parts = split(id, '.');
         auto const claims = parts.size() == 3 ? from_base64url(parts[1]) : result<bytes>(fail(errc::malformed, "id token"));
         auto const mark = parts.size() == 3 ? from_base64url(parts[2]) : result<bytes>(fail(errc::malformed, "id token"));
-            boost::system::error_code ec;
+        boost::system::error_code ec;
         auto const body = claims ? bj::parse(as_text(*claims), ec) : bj::value{};
         if (!claims || !mark || ec || !body.is_object() ||
             !crypto::verify_rs256(id.substr(0, id.rfind('.')), *mark, signer().key.n, signer().key.e) ||
@@ -132,7 +137,11 @@ reply oauth::tokeninfo(request const& r) {
     auto const& t = it->second;
     auto const* who = c_.find_user(t.user);
     auto const left = unix_ms(t.expires) / 1000 - now;
-    bj::object body{{"azp", t.client}, {"aud", t.client}, {"scope", joined(t.scopes)}, {"exp", std::to_string(now + left)}, {"expires_in", std::to_string(left)},
+    bj::object body{{"azp", t.client},
+                    {"aud", t.client},
+                    {"scope", joined(t.scopes)},
+                    {"exp", std::to_string(now + left)},
+                    {"expires_in", std::to_string(left)},
                     {"access_type", t.refresh.empty() ? "online" : "offline"}};
     if (who != nullptr) {
         body["sub"] = who->sub;

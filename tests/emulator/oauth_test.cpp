@@ -11,8 +11,9 @@ std::string const verifier = "a-verifier-that-is-long-enough-for-the-specificati
 class Oauth : public emulator_test {
 protected:
     static std::string url(std::string const& more = "&access_type=offline&prompt=consent") {
-        return "/o/oauth2/v2/auth?client_id=client&redirect_uri=" + percent_encode("http://127.0.0.1/cb") + "&response_type=code&scope=" +
-               percent_encode("openid email " + calendar_scope) + "&state=" + percent_encode("a b+c/=") + more;
+        return "/o/oauth2/v2/auth?client_id=client&redirect_uri=" + percent_encode("http://127.0.0.1/cb") +
+               "&response_type=code&scope=" + percent_encode("openid email " + calendar_scope) + "&state=" + percent_encode("a b+c/=") +
+               more;
     }
     // The redirect's query after Anna approved.
     params approve(std::string const& at, std::string const& more = {}) {
@@ -26,11 +27,13 @@ protected:
         return ask("POST", path, std::move(body), std::move(fields));
     }
     outcome exchange(std::string_view code, std::string const& more = "&client_secret=secret") {
-        return form("/token", "grant_type=authorization_code&client_id=client&redirect_uri=" + percent_encode("http://127.0.0.1/cb") + "&code=" + percent_encode(code) + more);
+        return form("/token", "grant_type=authorization_code&client_id=client&redirect_uri=" + percent_encode("http://127.0.0.1/cb") +
+                                  "&code=" + percent_encode(code) + more);
     }
     outcome connect() { return exchange(value_of(approve(url()), "code")); }
     outcome refresh(std::string const& token, std::string const& secret = "secret") {
-        return form("/token", "grant_type=refresh_token&client_id=client&client_secret=" + secret + "&refresh_token=" + percent_encode(token));
+        return form("/token",
+                    "grant_type=refresh_token&client_id=client&client_secret=" + secret + "&refresh_token=" + percent_encode(token));
     }
     int list_with(std::string const& token) {
         return ask("GET", "/calendar/v3/calendars/primary/events", {}, {{"Authorization", "Bearer " + token}}).status;
@@ -43,8 +46,11 @@ TEST_F(Oauth, ConsentPageShowsAccountsAndScopesAndPostsBackARedirect) {
     EXPECT_NE(page.whole.body.find("anna@example.com"), std::string::npos);
     EXPECT_NE(page.whole.body.find("value=\"" + calendar_scope + "\""), std::string::npos);
 
-    auto const posted = form("/o/oauth2/v2/auth", "account=bob%40example.com&decision=allow&grant=" + percent_encode(calendar_scope) +
-        "&q.client_id=client&q.redirect_uri=http%3A%2F%2F127.0.0.1%2Fcb&q.response_type=code&q.state=xyz&q.scope=openid%20" + percent_encode(calendar_scope));
+    auto const posted =
+        form("/o/oauth2/v2/auth",
+             "account=bob%40example.com&decision=allow&grant=" + percent_encode(calendar_scope) +
+                 "&q.client_id=client&q.redirect_uri=http%3A%2F%2F127.0.0.1%2Fcb&q.response_type=code&q.state=xyz&q.scope=openid%20" +
+                 percent_encode(calendar_scope));
 
     EXPECT_EQ(posted.status, 302);
     std::string const location(header(posted.whole.fields, "Location").value_or(""));
@@ -61,7 +67,8 @@ TEST_F(Oauth, DenyingComesBackAsAccessDenied) {
 TEST_F(Oauth, StateIsEchoedByteForByte) { EXPECT_EQ(value_of(approve(url()), "state"), "a b+c/="); }
 
 TEST_F(Oauth, AnUnregisteredRedirectUriIsNotRedirectedTo) {
-    auto const at = "/o/oauth2/v2/auth?client_id=client&response_type=code&scope=openid&redirect_uri=" + percent_encode("http://127.0.0.1/cb/");
+    auto const at =
+        "/o/oauth2/v2/auth?client_id=client&response_type=code&scope=openid&redirect_uri=" + percent_encode("http://127.0.0.1/cb/");
     auto const page = ask("GET", at);
     EXPECT_EQ(page.status, 400);
     EXPECT_NE(page.whole.body.find("redirect_uri_mismatch"), std::string::npos);
@@ -98,7 +105,8 @@ TEST_F(Oauth, PkceNeedsTheVerifierThatMadeTheChallenge) {
 TEST_F(Oauth, TheSecretMayTravelInBasicCredentials) {
     std::string const basic = "Basic " + base64(as_bytes("client:secret"));
     std::string const code(value_of(approve(url()), "code"));
-    auto const done = form("/token", "grant_type=authorization_code&redirect_uri=http%3A%2F%2F127.0.0.1%2Fcb&code=" + percent_encode(code), {{"Authorization", basic}});
+    auto const done = form("/token", "grant_type=authorization_code&redirect_uri=http%3A%2F%2F127.0.0.1%2Fcb&code=" + percent_encode(code),
+                           {{"Authorization", basic}});
     EXPECT_EQ(done.status, 200) << done.whole.body;
 }
 
@@ -141,13 +149,15 @@ TEST_F(Oauth, UntickedScopesAreNotGrantedAndTheApiRefusesThem) {
     EXPECT_EQ(value_of(q, "scope").find(calendar_scope), std::string::npos);
     auto const done = exchange(value_of(q, "code"));
     EXPECT_EQ(done.status, 200);
-    auto const refused = ask("GET", "/calendar/v3/calendars/primary/events", {}, {{"Authorization", "Bearer " + done.text("access_token")}});
+    auto const refused =
+        ask("GET", "/calendar/v3/calendars/primary/events", {}, {{"Authorization", "Bearer " + done.text("access_token")}});
     EXPECT_EQ(refused.status, 403);
     EXPECT_EQ(refused.reason(), "insufficientPermissions");
 }
 
 TEST_F(Oauth, CalendarEventsCannotListCalendars) {
-    auto const refused = ask("GET", "/calendar/v3/users/me/calendarList", {}, {{"Authorization", "Bearer " + connect().text("access_token")}});
+    auto const refused =
+        ask("GET", "/calendar/v3/users/me/calendarList", {}, {{"Authorization", "Bearer " + connect().text("access_token")}});
     EXPECT_EQ(refused.status, 403);
     EXPECT_EQ(refused.reason(), "insufficientPermissions");
 }
@@ -168,7 +178,8 @@ TEST_F(Oauth, TheIdTokenIsSignedByAKeyOfTheJwks) {
     auto const keys = ask("GET", "/oauth2/v3/certs");
     auto const& key = keys.object().at("keys").as_array().at(0).as_object();
     auto const mark = from_base64url(parts[2]);
-    EXPECT_TRUE(crypto::verify_rs256(std::string_view(token).substr(0, token.rfind('.')), mark.value(), text_at(key, "n"), text_at(key, "e")));
+    EXPECT_TRUE(
+        crypto::verify_rs256(std::string_view(token).substr(0, token.rfind('.')), mark.value(), text_at(key, "n"), text_at(key, "e")));
     auto const claims = bj::parse(as_text(from_base64url(parts[1]).value())).as_object();
     EXPECT_EQ(text_at(claims, "iss"), "https://accounts.google.com");
     EXPECT_EQ(text_at(claims, "aud"), "client");

@@ -36,7 +36,8 @@ reply oauth::token(request const& r) {
         id = *user;
         secret = *word;
     }
-    static constexpr std::array known{"client_id", "client_secret", "code", "code_verifier", "grant_type", "redirect_uri", "refresh_token", "scope"};
+    static constexpr std::array known{"client_id",  "client_secret", "code",          "code_verifier",
+                                      "grant_type", "redirect_uri",  "refresh_token", "scope"};
     for (auto const& [name, _] : *form) {
         if (std::ranges::find(known, name) != known.end()) continue;
         c_.violate(r.method, r.path, "token request with unknown member " + name);
@@ -46,7 +47,8 @@ reply oauth::token(request const& r) {
     auto const it = c_.clients.find(id);
     if (it == c_.clients.end() || c_.knob.invalid_client) return refuse_token(401, "invalid_client", "The OAuth client was not found.");
     if (it->second.deleted) return refuse_token(401, "deleted_client", "The OAuth client was deleted.");
-    if (secret != it->second.secret) return refuse_token(401, "invalid_client", secret.empty() ? "client_secret is missing." : "Unauthorized");
+    if (secret != it->second.secret)
+        return refuse_token(401, "invalid_client", secret.empty() ? "client_secret is missing." : "Unauthorized");
     if (c_.knob.invalid_grant == "revoked") return invalid_grant("Token has been expired or revoked.");
     if (c_.knob.invalid_grant == "bad_request") return invalid_grant();
     auto const grant = value_of(*form, "grant_type");
@@ -113,7 +115,8 @@ reply oauth::refresh(params const& form, oauth_client const& client) {
     if (it == c_.refresh.end()) return invalid_grant("Token has been expired or revoked.");
     auto& t = it->second;
     if (t.client != client.id) return invalid_grant();
-    if (c_.knob.admin_block) return refuse_token(400, "admin_policy_enforced", "The administrator restricts access to a requested service.");
+    if (c_.knob.admin_block)
+        return refuse_token(400, "admin_policy_enforced", "The administrator restricts access to a requested service.");
     bool const unused = c_.now() - t.last_used > std::chrono::days(183);
     if (unused || (t.expires && c_.now() >= *t.expires)) return invalid_grant("Token has been expired or revoked.");
     t.last_used = c_.now();

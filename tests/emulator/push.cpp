@@ -93,11 +93,12 @@ reply watch(core& c, call const& k, calendar* on) {
     std::string const address(text_at(k.body, "address"));
     auto const type = text_at(k.body, "type");
     if (id.empty()) return refuse(400, "global", "required", "Required", "parameter", "resource.id");
-    if (id.size() > 64 || !std::ranges::all_of(id, [](char ch) { return std::isalnum(static_cast<unsigned char>(ch)) != 0 || std::string_view("-_+/=").contains(ch); }))
+    if (id.size() > 64 || !std::ranges::all_of(id, [](char ch) {
+            return std::isalnum(static_cast<unsigned char>(ch)) != 0 || std::string_view("-_+/=").contains(ch);
+        }))
         return refuse(400, "global", "invalid", "Invalid channel id " + id);
     if (type != "web_hook" && type != "webhook") return refuse(400, "global", "invalid", "Unknown channel type: " + std::string(type));
-    if (!address.starts_with("https://"))
-        return refuse(400, "push", "webhookUrlNotHttps", "WebHook callback must be HTTPS: " + address);
+    if (!address.starts_with("https://")) return refuse(400, "push", "webhookUrlNotHttps", "WebHook callback must be HTTPS: " + address);
     std::string const token(text_at(k.body, "token"));
     if (token.size() > 256) return refuse(400, "global", "invalid", "Channel token is too long");
     auto const key = std::pair(k.token.project, id);
@@ -134,9 +135,9 @@ reply watch(core& c, call const& k, calendar* on) {
     ch.calendar = on != nullptr ? on->id : "";
     ch.resource_id = on != nullptr ? events_resource(on->id) : list_resource(k.who.email);
     // The address echoes the calendar as it was asked for, "primary" included.
-    ch.resource_uri = on != nullptr
-        ? "https://www.googleapis.com/calendar/v3/calendars/" + percent_encode(k.in_path("calendarId")) + "/events?alt=json"
-        : "https://www.googleapis.com/calendar/v3/users/me/calendarList?alt=json";
+    ch.resource_uri =
+        on != nullptr ? "https://www.googleapis.com/calendar/v3/calendars/" + percent_encode(k.in_path("calendarId")) + "/events?alt=json"
+                      : "https://www.googleapis.com/calendar/v3/users/me/calendarList?alt=json";
     auto& stored = c.channels.emplace(key, std::move(ch)).first->second;
     c.channels_of[stored.resource_id].push_back(&stored);
 
@@ -157,10 +158,13 @@ reply stop_channel(core& c, call const& k) {
     if (id.empty()) return refuse(400, "global", "required", "Required", "parameter", "resource.id");
     if (text_at(k.body, "resourceId").empty()) return refuse(400, "global", "required", "Required", "parameter", "resource.resourceId");
     auto const it = c.channels.find(std::pair(k.token.project, id));
-    auto const missing = [&] { return refuse(404, "global", "notFound", "Channel '" + id + "' not found for project '" + k.token.project + "'"); };
+    auto const missing = [&] {
+        return refuse(404, "global", "notFound", "Channel '" + id + "' not found for project '" + k.token.project + "'");
+    };
     if (it == c.channels.end()) return missing();
     auto& ch = it->second;
-    if (ch.resource_id != text_at(k.body, "resourceId") || ch.user != k.who.email || ch.client != k.token.client || c.now() >= ch.expires) return missing();
+    if (ch.resource_id != text_at(k.body, "resourceId") || ch.user != k.who.email || ch.client != k.token.client || c.now() >= ch.expires)
+        return missing();
     if (!ch.stopped) ch.stopped = c.now();
     reply out;
     out.status = 204;

@@ -7,7 +7,8 @@ namespace {
 class Push : public emulator_test {
 protected:
     outcome watch(std::string const& id = "channel-1", std::string const& more = {}) {
-        return api("POST", primary + "/watch", R"({"id":")" + id + R"(","type":"web_hook","address":"https://hooks.example/google","token":"secret-1")" + more + "}");
+        return api("POST", primary + "/watch",
+                   R"({"id":")" + id + R"(","type":"web_hook","address":"https://hooks.example/google","token":"secret-1")" + more + "}");
     }
     std::vector<delivery> due() { return w.take_due_deliveries(w.now()); }
     // Everything that is due answers 200.
@@ -93,7 +94,8 @@ TEST_F(Push, OnlyFourAnswersAreRetriedWithDoublingPauses) {
 TEST_F(Push, AChannelEndsAtItsExpiryAndTtlIsCapped) {
     w.settings().access_token_ttl_s = 90 * 86400;
     EXPECT_EQ(watch("channel-1", R"(,"params":{"ttl":"3600"})").text("expiration"), std::to_string(unix_ms(clock.now()) + 3600'000));
-    EXPECT_EQ(watch("channel-2", R"(,"params":{"ttl":"31536000"})").text("expiration"), std::to_string(unix_ms(clock.now()) + 30LL * 86400'000));
+    EXPECT_EQ(watch("channel-2", R"(,"params":{"ttl":"31536000"})").text("expiration"),
+              std::to_string(unix_ms(clock.now()) + 30LL * 86400'000));
     EXPECT_EQ(watch("channel-3", R"(,"expiration":"1")").status, 400);
     drain();
     clock.advance(std::chrono::seconds(3600));
@@ -134,13 +136,15 @@ TEST_F(Push, StragglersComeAfterAStopWhenAskedFor) {
 }
 
 TEST_F(Push, PlainHttpAndUnwatchableCalendarsAreRefused) {
-    EXPECT_EQ(api("POST", primary + "/watch", R"({"id":"c","type":"web_hook","address":"http://hooks.example/"})").reason(), "webhookUrlNotHttps");
+    EXPECT_EQ(api("POST", primary + "/watch", R"({"id":"c","type":"web_hook","address":"http://hooks.example/"})").reason(),
+              "webhookUrlNotHttps");
     control("calendars/anna%40example.com", R"({"watchable":false})", "PATCH");
     EXPECT_EQ(watch().reason(), "pushNotSupportedForRequestedResource");
 }
 
 TEST_F(Push, TheCalendarListHasChannelsOfItsOwn) {
-    EXPECT_EQ(api("POST", "users/me/calendarList/watch", R"({"id":"list","type":"web_hook","address":"https://hooks.example/l"})").status, 200);
+    EXPECT_EQ(api("POST", "users/me/calendarList/watch", R"({"id":"list","type":"web_hook","address":"https://hooks.example/l"})").status,
+              200);
     drain();
     insert();
     EXPECT_TRUE(due().empty());

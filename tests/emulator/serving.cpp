@@ -47,7 +47,8 @@ std::string to_bytes(answer& a, bool gzipped, bool keep_open) {
         a.body = gzip(a.body);
         a.fields.emplace_back("Content-Encoding", "gzip");
     }
-    std::string out = "HTTP/1.1 " + std::to_string(a.status) + " " + std::string(beast::http::obsolete_reason(static_cast<beast::http::status>(a.status))) + "\r\n";
+    std::string out = "HTTP/1.1 " + std::to_string(a.status) + " " +
+                      std::string(beast::http::obsolete_reason(static_cast<beast::http::status>(a.status))) + "\r\n";
     for (auto const& [name, value] : a.fields) out += name + ": " + value + "\r\n";
     if (a.status != 204 && a.status != 304) out += "Content-Length: " + std::to_string(a.body.size()) + "\r\n";
     if (!keep_open) out += "Connection: close\r\n";
@@ -135,7 +136,9 @@ private:
             auto const due = world_.next_due();
             // Once a second at the latest: the world's clock may have been moved from outside.
             auto wait = std::chrono::duration_cast<std::chrono::steady_clock::duration>(std::chrono::seconds(1));
-            if (due) wait = std::clamp(std::chrono::duration_cast<std::chrono::steady_clock::duration>(*due - world_.now()), std::chrono::steady_clock::duration::zero(), wait);
+            if (due)
+                wait = std::clamp(std::chrono::duration_cast<std::chrono::steady_clock::duration>(*due - world_.now()),
+                                  std::chrono::steady_clock::duration::zero(), wait);
             (void)co_await wake_.wait_until(in(wait));
         }
     }
@@ -161,7 +164,8 @@ std::string mapped(std::map<std::string, std::string> const& map, std::string_vi
     std::pair<std::string, std::string> const* best = nullptr;
     std::pair<std::string, std::string> found;
     for (auto const& [from, to] : map) {
-        bool const whole = address.starts_with(from) && (address.size() == from.size() || address[from.size()] == '/' || address[from.size()] == '?');
+        bool const whole =
+            address.starts_with(from) && (address.size() == from.size() || address[from.size()] == '/' || address[from.size()] == '?');
         if (!whole || (best != nullptr && found.first.size() >= from.size())) continue;
         found = {from, to};
         best = &found;

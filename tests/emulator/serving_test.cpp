@@ -1,9 +1,9 @@
+#include "tests/emulator/serving.h"
 #include "common/base/encoding.h"
 #include "common/http/client.h"
 #include "common/http/server.h"
 #include "common/testing/testing.h"
 #include "tests/emulator/fixture.h"
-#include "tests/emulator/serving.h"
 
 #include <boost/asio/this_coro.hpp>
 
@@ -119,7 +119,12 @@ TEST_F(Serving, GzipGoesToClientsThatAskInBothWays) {
 task<void> Serving::break_connections() {
     for (std::string const action : {"reset", "lost_response", "truncated"}) {
         control("faults", R"({"match":{"method":"POST"},"action":")" + action + "\"}");
-        auto insert = with_token("POST", "/calendar/v3/calendars/primary/events", event(R"("id":")" + std::string(action == "reset" ? "aaaaa" : action == "truncated" ? "bbbbb" : "ccccc") + "\""));
+        auto insert = with_token("POST", "/calendar/v3/calendars/primary/events",
+                                 event(R"("id":")" +
+                                       std::string(action == "reset"       ? "aaaaa"
+                                                   : action == "truncated" ? "bbbbb"
+                                                                           : "ccccc") +
+                                       "\""));
         auto const lost = co_await send(std::move(insert));
         EXPECT_EQ(lost.status, 0) << action << ": " << lost.body;
     }

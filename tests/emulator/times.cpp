@@ -115,7 +115,8 @@ instant midnight_in(instant date, std::string_view zone) {
 
 std::string format_date(instant date) {
     date::year_month_day const ymd{date::floor<date::days>(date)};
-    return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(ymd.year()), static_cast<unsigned>(ymd.month()), static_cast<unsigned>(ymd.day()));
+    return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(ymd.year()), static_cast<unsigned>(ymd.month()),
+                       static_cast<unsigned>(ymd.day()));
 }
 
 namespace {
@@ -148,9 +149,8 @@ std::string format_http_date(instant at) {
     auto const day = date::floor<date::days>(at);
     date::year_month_day const ymd{day};
     auto const s = std::chrono::duration_cast<std::chrono::seconds>(at - day).count();
-    return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", days[date::weekday(day).c_encoding()],
-                       static_cast<unsigned>(ymd.day()), months[static_cast<unsigned>(ymd.month()) - 1],
-                       static_cast<int>(ymd.year()), s / 3600, s / 60 % 60, s % 60);
+    return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", days[date::weekday(day).c_encoding()], static_cast<unsigned>(ymd.day()),
+                       months[static_cast<unsigned>(ymd.month()) - 1], static_cast<int>(ymd.year()), s / 3600, s / 60 % 60, s % 60);
 }
 
 }  // namespace calbridge::emulator

@@ -27,8 +27,6 @@ std::string format_utc(instant at);
 // "Fri, 27 Nov 2026 09:00:00 GMT"
 std::string format_http_date(instant at);
 inline std::int64_t unix_us(instant at) { return at.time_since_epoch().count(); }
-inline std::int64_t unix_ms(instant at) {
-    return std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count();
-}
+inline std::int64_t unix_ms(instant at) { return std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count(); }
 
 }  // namespace calbridge::emulator

@@ -87,7 +87,8 @@ answer world::state::real(request const& r, std::string& method_id, std::string&
 answer world::state::faulty(fault const& f, request const& r, std::string& method_id, std::string& user) {
     answer out;
     auto const refusal = [&](int status) {
-        auto const body = oauth::endpoint(r.path).empty() ? refuse(status, f.domain, f.reason, f.message).body : refuse_token(status, f.reason, f.message).body;
+        auto const body = oauth::endpoint(r.path).empty() ? refuse(status, f.domain, f.reason, f.message).body
+                                                          : refuse_token(status, f.reason, f.message).body;
         out.status = status;
         out.fields.emplace_back("Content-Type", "application/json; charset=UTF-8");
         out.body = bj::serialize(body);
@@ -97,8 +98,9 @@ answer world::state::faulty(fault const& f, request const& r, std::string& metho
     } else if (f.action == "html_502") {
         out.status = 502;
         out.fields.emplace_back("Content-Type", "text/html; charset=UTF-8");
-        out.body = "<!DOCTYPE html><html lang=en><title>Error 502 (Server Error)!!1</title><p><b>502.</b> <ins>That's an error.</ins>"
-                   "<p>The server encountered a temporary error and could not complete your request.</html>";
+        out.body =
+            "<!DOCTYPE html><html lang=en><title>Error 502 (Server Error)!!1</title><p><b>502.</b> <ins>That's an error.</ins>"
+            "<p>The server encountered a temporary error and could not complete your request.</html>";
     } else if (f.action == "reset") {
         out.sent = answer::how::dropped;
     } else {
@@ -142,7 +144,8 @@ void world::state::record(request const& r, answer const& a, std::string method_
     while (all.requests.size() > all.options.log_max) all.requests.pop_front();
 }
 
-world::world(discovery const& rules, clock const& time, world_options options) : state_(std::make_unique<state>(rules, time, std::move(options))) {}
+world::world(discovery const& rules, clock const& time, world_options options)
+    : state_(std::make_unique<state>(rules, time, std::move(options))) {}
 world::~world() = default;
 
 answer world::handle(request const& r) {

@@ -11,16 +11,29 @@
 namespace calbridge::google {
 
 endpoints endpoints_at(std::string const& base) {
-    return {.api = base + "/calendar/v3", .authorize = base + "/o/oauth2/v2/auth", .token = base + "/token", .revoke = base + "/revoke", .jwks = base + "/oauth2/v3/certs"};
+    return {.api = base + "/calendar/v3",
+            .authorize = base + "/o/oauth2/v2/auth",
+            .token = base + "/token",
+            .revoke = base + "/revoke",
+            .jwks = base + "/oauth2/v3/certs"};
 }
 
-std::string list_fingerprint(list_query const& q) { return fmt::format("singleEvents=false&showDeleted=true&maxResults={}", q.results_max); }
+std::string list_fingerprint(list_query const& q) {
+    return fmt::format("singleEvents=false&showDeleted=true&maxResults={}", q.results_max);
+}
 
 std::string authorization_url(endpoints const& at, authorization const& what) {
-    http::form query{{"client_id", what.client_id}, {"redirect_uri", what.redirect_uri}, {"response_type", "code"},
-                     {"scope", fmt::format("{}", fmt::join(what.scopes, " "))}, {"access_type", "offline"}, {"prompt", "consent"},
-                     {"include_granted_scopes", "false"}, {"state", what.state}, {"nonce", what.nonce},
-                     {"code_challenge", what.code_challenge}, {"code_challenge_method", "S256"}};
+    http::form query{{"client_id", what.client_id},
+                     {"redirect_uri", what.redirect_uri},
+                     {"response_type", "code"},
+                     {"scope", fmt::format("{}", fmt::join(what.scopes, " "))},
+                     {"access_type", "offline"},
+                     {"prompt", "consent"},
+                     {"include_granted_scopes", "false"},
+                     {"state", what.state},
+                     {"nonce", what.nonce},
+                     {"code_challenge", what.code_challenge},
+                     {"code_challenge_method", "S256"}};
     if (!what.login_hint.empty()) query.emplace_back("login_hint", what.login_hint);
     std::string out = at.authorize;
     char separator = at.authorize.find('?') == std::string::npos ? '?' : '&';

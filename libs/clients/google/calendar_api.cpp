@@ -34,7 +34,8 @@ std::string list_url(endpoints const& at, list_query const& query) {
 
 // Query of a write, after '?'.
 std::string write_query(event_write const& what, bool with_conference) {
-    return fmt::format("sendUpdates={}{}&prettyPrint=false", percent_encode(what.send_updates), with_conference ? "&conferenceDataVersion=1" : "");
+    return fmt::format("sendUpdates={}{}&prettyPrint=false", percent_encode(what.send_updates),
+                       with_conference ? "&conferenceDataVersion=1" : "");
 }
 
 class http_calendar_api final : public calendar_api {
@@ -51,16 +52,20 @@ public:
     }
 
     task<answer<domain::calendar_event>> get(secret const& token, std::string calendar, std::string event, deadline at) override {
-        call what{.request = api_request("GET", event_url(at_, calendar, event) + "?prettyPrint=false", token), .what = "get event", .bytes_max = event_bytes_max};
+        call what{.request = api_request("GET", event_url(at_, calendar, event) + "?prettyPrint=false", token),
+                  .what = "get event",
+                  .bytes_max = event_bytes_max};
         auto got = co_await perform(over_, now_, std::move(what), at);
         if (!got) co_return co_await tell_apart(token, std::move(calendar), got.error(), at);
         co_return event_of(*got, "get event", false);
     }
 
-    task<answer<domain::calendar_event>> insert(secret const& token, std::string calendar, std::string event_id, event_write what, deadline at) override {
+    task<answer<domain::calendar_event>> insert(secret const& token, std::string calendar, std::string event_id, event_write what,
+                                                deadline at) override {
         bool const meet = what.pushed.has(domain::field::meet) && what.values.meet;
         std::string url = fmt::format("{}?{}", events_url(at_, calendar), write_query(what, meet));
-        call out{.request = api_request("POST", std::move(url), token), .what = "insert event", .writes = true, .bytes_max = event_bytes_max};
+        call out{
+            .request = api_request("POST", std::move(url), token), .what = "insert event", .writes = true, .bytes_max = event_bytes_max};
         std::optional<std::string> const id(std::move(event_id));
         json::object const body = write_event(what, id);
         set_json_body(out.request, body);
@@ -73,9 +78,11 @@ public:
         co_return event_of(*got, "insert event", true);
     }
 
-    task<answer<domain::calendar_event>> patch(secret const& token, std::string calendar, std::string event, std::string if_match, event_write what, deadline at) override {
+    task<answer<domain::calendar_event>> patch(secret const& token, std::string calendar, std::string event, std::string if_match,
+                                               event_write what, deadline at) override {
         std::string url = fmt::format("{}?{}", event_url(at_, calendar, event), write_query(what, what.pushed.has(domain::field::meet)));
-        call out{.request = api_request("PATCH", std::move(url), token), .what = "patch event", .writes = true, .bytes_max = event_bytes_max};
+        call out{
+            .request = api_request("PATCH", std::move(url), token), .what = "patch event", .writes = true, .bytes_max = event_bytes_max};
         if (!if_match.empty()) out.request.fields.emplace_back("If-Match", std::move(if_match));
         json::object const body = write_event(what, std::nullopt);
         set_json_body(out.request, body);
@@ -84,7 +91,8 @@ public:
         co_return event_of(*got, "patch event", true);
     }
 
-    task<answer<void>> remove(secret const& token, std::string calendar, std::string event, std::string if_match, std::string send_updates, deadline at) override {
+    task<answer<void>> remove(secret const& token, std::string calendar, std::string event, std::string if_match, std::string send_updates,
+                              deadline at) override {
         std::string url = fmt::format("{}?sendUpdates={}&prettyPrint=false", event_url(at_, calendar, event), percent_encode(send_updates));
         call out{.request = api_request("DELETE", std::move(url), token), .what = "delete event", .writes = true};
         if (!if_match.empty()) out.request.fields.emplace_back("If-Match", std::move(if_match));
@@ -119,8 +127,11 @@ public:
         std::string url = fmt::format("{}/watch?prettyPrint=false", events_url(at_, wanted.calendar));
         call what{.request = api_request("POST", std::move(url), token), .what = "watch events", .writes = true};
         json::object parameters{{"ttl", fmt::to_string(wanted.life.count())}};
-        json::object body{{"id", wanted.channel_id}, {"type", "web_hook"}, {"address", wanted.address},
-                          {"token", wanted.token.reveal()}, {"params", std::move(parameters)}};
+        json::object body{{"id", wanted.channel_id},
+                          {"type", "web_hook"},
+                          {"address", wanted.address},
+                          {"token", wanted.token.reveal()},
+                          {"params", std::move(parameters)}};
         set_json_body(what.request, body);
         auto got = co_await perform(over_, now_, std::move(what), at);
         if (!got) co_return about_calendar(got.error());
@@ -130,7 +141,8 @@ public:
     }
 
     task<answer<void>> stop(secret const& token, std::string channel_id, std::string resource_id, deadline at) override {
-        call what{.request = api_request("POST", at_.api + "/channels/stop?prettyPrint=false", token), .what = "stop channel", .writes = true};
+        call what{
+            .request = api_request("POST", at_.api + "/channels/stop?prettyPrint=false", token), .what = "stop channel", .writes = true};
         json::object const body{{"id", channel_id}, {"resourceId", resource_id}};
         set_json_body(what.request, body);
         auto got = co_await perform(over_, now_, std::move(what), at);
@@ -152,7 +164,8 @@ private:
 
     // Calls whose path names a calendar only: refused or not there means the calendar is.
     static call_error about_calendar(call_error e) {
-        bool const refused = e.code == errc::forbidden && !e.scope_missing && e.reason != "pushNotSupportedForRequestedResource" && !e.reason.starts_with("push.");
+        bool const refused = e.code == errc::forbidden && !e.scope_missing && e.reason != "pushNotSupportedForRequestedResource" &&
+                             !e.reason.starts_with("push.");
         e.calendar_gone = e.calendar_gone || e.code == errc::not_found || refused;
         return e;
     }

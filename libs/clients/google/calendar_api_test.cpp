@@ -13,9 +13,12 @@ namespace {
 using domain::field;
 
 constexpr char const* event_body = R"({"kind":"calendar#event","id":"ev1","etag":"\"2\"","status":"confirmed"})";
-constexpr char const* not_found_body = R"({"error":{"errors":[{"domain":"global","reason":"notFound","message":"Not Found"}],"code":404,"message":"Not Found"}})";
-constexpr char const* forbidden_body = R"({"error":{"errors":[{"domain":"global","reason":"forbidden"}],"code":403,"message":"Forbidden"}})";
-constexpr char const* scope_body = R"({"error":{"errors":[{"domain":"global","reason":"insufficientPermissions"}],"code":403,"message":"no"}})";
+constexpr char const* not_found_body =
+    R"({"error":{"errors":[{"domain":"global","reason":"notFound","message":"Not Found"}],"code":404,"message":"Not Found"}})";
+constexpr char const* forbidden_body =
+    R"({"error":{"errors":[{"domain":"global","reason":"forbidden"}],"code":403,"message":"Forbidden"}})";
+constexpr char const* scope_body =
+    R"({"error":{"errors":[{"domain":"global","reason":"insufficientPermissions"}],"code":403,"message":"no"}})";
 constexpr char const* empty_page = R"({"kind":"calendar#events","items":[],"nextSyncToken":"S"})";
 
 class CalendarApi : public ::testing::Test {
@@ -41,7 +44,9 @@ protected:
 
 private:
     template <class T>
-    static task<void> keep(task<T> work, std::optional<T>& out) { out.emplace(co_await std::move(work)); }
+    static task<void> keep(task<T> work, std::optional<T>& out) {
+        out.emplace(co_await std::move(work));
+    }
     void testing_run(task<void> work) {
         asio::io_context ioc;
         calbridge::testing::run_coro(ioc, std::move(work));
@@ -50,14 +55,17 @@ private:
 
 TEST_F(CalendarApi, ListSaysTheSameFixedParametersAndPercentEncodesTheRest) {
     http.reply(200, empty_page);
-    list_query query{.calendar = "de.swiss#holiday@group.v.calendar.google.com", .sync_token = "CP+=/", .page_token = "p&q", .results_max = 250};
+    list_query query{
+        .calendar = "de.swiss#holiday@group.v.calendar.google.com", .sync_token = "CP+=/", .page_token = "p&q", .results_max = 250};
 
     auto const page = wait(api->list(token, query, at));
 
     ASSERT_TRUE(page);
     EXPECT_EQ(page->next_sync_token, "S");
-    EXPECT_EQ(url(0), "http://g/calendar/v3/calendars/de.swiss%23holiday%40group.v.calendar.google.com/events?singleEvents=false&showDeleted=true&maxResults=250&prettyPrint=false"
-                      "&syncToken=CP%2B%3D%2F&pageToken=p%26q");
+    EXPECT_EQ(url(0),
+              "http://g/calendar/v3/calendars/de.swiss%23holiday%40group.v.calendar.google.com/"
+              "events?singleEvents=false&showDeleted=true&maxResults=250&prettyPrint=false"
+              "&syncToken=CP%2B%3D%2F&pageToken=p%26q");
     EXPECT_EQ(http.header(0, "authorization"), "Bearer canary-access-token");
     EXPECT_EQ(http.header(0, "accept-encoding"), "gzip");
     EXPECT_NE(http.header(0, "user-agent").find("gzip"), std::string_view::npos);
@@ -72,7 +80,8 @@ TEST_F(CalendarApi, TheFingerprintHoldsWhatMustNotChangeAndNothingElse) {
 }
 
 TEST_F(CalendarApi, WhatIsNoPageIsAnErrorAndNeverAnEmptyPage) {
-    for (std::string const body : {R"({"kind":"calendar#events","items":[{"id":"a"},)", "<html><body>Welcome to the hotel</body></html>", "", "{}", "null", R"({"items":[]} trailing)"}) {
+    for (std::string const body : {R"({"kind":"calendar#events","items":[{"id":"a"},)", "<html><body>Welcome to the hotel</body></html>",
+                                   "", "{}", "null", R"({"items":[]} trailing)"}) {
         http.reply(200, body);
         auto const page = wait(api->list(token, list_query{.calendar = "c"}, at));
         ASSERT_FALSE(page) << body;
@@ -137,7 +146,8 @@ TEST_F(CalendarApi, InsertSendsOurIdAndNoIfMatch) {
     EXPECT_EQ(got->etag, "\"2\"");
     EXPECT_EQ(http.sent[0].method, "POST");
     EXPECT_EQ(url(0), "http://g/calendar/v3/calendars/anna%40example.com/events?sendUpdates=none&prettyPrint=false");
-    EXPECT_EQ(http.sent[0].body, R"({"id":"ev1","summary":"T","extendedProperties":{"private":{"calbridgeLink":"st","calbridgeOp":"op"}}})");
+    EXPECT_EQ(http.sent[0].body,
+              R"({"id":"ev1","summary":"T","extendedProperties":{"private":{"calbridgeLink":"st","calbridgeOp":"op"}}})");
     EXPECT_EQ(http.header(0, "if-match"), "");
 }
 
@@ -206,8 +216,12 @@ TEST_F(CalendarApi, ALostAnswerLeavesAWriteUnknownAndAReadNot) {
 }
 
 TEST_F(CalendarApi, CalendarListFollowsEveryPage) {
-    http.reply(200, R"({"kind":"calendar#calendarList","nextPageToken":"p 2","items":[{"id":"a@x","summary":"A","accessRole":"owner","primary":true,"timeZone":"Europe/Zurich"},{"summary":"no id"}]})");
-    http.reply(200, R"({"kind":"calendar#calendarList","nextSyncToken":"s","items":[{"id":"b@x","summary":"B","summaryOverride":"Mine","accessRole":"reader","deleted":true}]})");
+    http.reply(
+        200,
+        R"({"kind":"calendar#calendarList","nextPageToken":"p 2","items":[{"id":"a@x","summary":"A","accessRole":"owner","primary":true,"timeZone":"Europe/Zurich"},{"summary":"no id"}]})");
+    http.reply(
+        200,
+        R"({"kind":"calendar#calendarList","nextSyncToken":"s","items":[{"id":"b@x","summary":"B","summaryOverride":"Mine","accessRole":"reader","deleted":true}]})");
 
     auto const got = wait(api->calendar_list(token, at));
 
@@ -227,7 +241,11 @@ TEST_F(CalendarApi, CalendarListThatNeverEndsIsAnError) {
 
 TEST_F(CalendarApi, WatchSendsTheChannelAndReadsItsExpiry) {
     http.reply(200, R"({"kind":"api#channel","id":"ch","resourceId":"res","expiration":"1795824000000"})");
-    watch_request wanted{.calendar = "a@x", .channel_id = "ch", .address = "https://hooks/google", .token = secret("tok"), .life = std::chrono::seconds{3600}};
+    watch_request wanted{.calendar = "a@x",
+                         .channel_id = "ch",
+                         .address = "https://hooks/google",
+                         .token = secret("tok"),
+                         .life = std::chrono::seconds{3600}};
 
     auto const got = wait(api->watch(token, wanted, at));
 

@@ -36,11 +36,18 @@ void set_json_body(http::client_request& request, json::object const& body) {
 
 call_error from_transport(error const& e, call const& what) {
     bool const sent = !e.context.starts_with("not sent:");
-    return call_error{.code = e.code, .reason = std::string(name(e.code)), .context = fmt::format("{}: {}", what.what, e.context), .outcome_unknown = sent && what.writes};
+    return call_error{.code = e.code,
+                      .reason = std::string(name(e.code)),
+                      .context = fmt::format("{}: {}", what.what, e.context),
+                      .outcome_unknown = sent && what.writes};
 }
 
 call_error unreadable_answer(error const& e, call const& what, int status) {
-    return call_error{.code = errc::malformed, .status = status, .reason = "unreadableAnswer", .context = fmt::format("{}: {}", what.what, e.context), .outcome_unknown = what.writes};
+    return call_error{.code = errc::malformed,
+                      .status = status,
+                      .reason = "unreadableAnswer",
+                      .context = fmt::format("{}: {}", what.what, e.context),
+                      .outcome_unknown = what.writes};
 }
 
 task<answer<json::value>> perform(http::client& over, clock const& now, call what, deadline at) {

@@ -10,8 +10,8 @@ namespace calbridge::google {
 // What surrounds the parsing of a successful answer.
 struct call {
     http::client_request request;
-    std::string what;      // for contexts: "list events"; never an id a person chose, a token or a query
-    bool writes{};         // a lost answer leaves the outcome unknown
+    std::string what;  // for contexts: "list events"; never an id a person chose, a token or a query
+    bool writes{};     // a lost answer leaves the outcome unknown
     std::size_t bytes_max{1 << 20};
 };
 

@@ -26,7 +26,9 @@ struct envelope {
 // Reasons end up in logs and metrics: short, and without anything a stranger could smuggle in.
 std::string tame(std::string_view reason) {
     std::string out(reason.substr(0, reason_bytes_max));
-    std::erase_if(out, [](char c) { return !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-'); });
+    std::erase_if(out, [](char c) {
+        return !((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-');
+    });
     return out;
 }
 
@@ -86,7 +88,8 @@ void classify_400(envelope const& from, call_error& out) {
 void classify_403(envelope const& from, call_error& out) {
     static constexpr std::array<std::string_view, 3> soon{"userRateLimitExceeded", "rateLimitExceeded", "RATE_LIMIT_EXCEEDED"};
     static constexpr std::array<std::string_view, 3> later{"quotaExceeded", "dailyLimitExceeded", "dailyLimitExceededUnreg"};
-    static constexpr std::array<std::string_view, 3> scope{"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT", "insufficientScopes"};
+    static constexpr std::array<std::string_view, 3> scope{"insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT",
+                                                           "insufficientScopes"};
     static constexpr std::array<std::string_view, 2> ours{"accessNotConfigured", "SERVICE_DISABLED"};
     static constexpr std::array<std::string_view, 2> account{"notACalendarUser", "domainPolicy"};
     if (one_of(from.reason, soon)) {
@@ -118,14 +121,19 @@ void throw_exception_from_error(call_error const& e, boost::source_location cons
 
 call_error classify(int status, std::string_view body, std::optional<std::string_view> retry_after, std::int64_t now_unix) {
     envelope const from = open_envelope(body);
-    call_error out{.status = status, .reason = from.reason, .context = fmt::format("HTTP {} {}", status, from.reason.empty() ? "without a reason" : from.reason)};
+    call_error out{.status = status,
+                   .reason = from.reason,
+                   .context = fmt::format("HTTP {} {}", status, from.reason.empty() ? "without a reason" : from.reason)};
     if (retry_after) out.retry_after = retry::parse_retry_after(*retry_after, now_unix);
     switch (status) {
     case 400: classify_400(from, out); return out;
     case 401: out.code = errc::unauthorized; return out;
     case 403: classify_403(from, out); return out;
     case 404: out.code = errc::not_found; return out;
-    case 408: out.code = errc::timed_out; out.outcome_unknown = true; return out;
+    case 408:
+        out.code = errc::timed_out;
+        out.outcome_unknown = true;
+        return out;
     case 409: out.code = from.reason == "duplicate" ? errc::exists : errc::conflict; return out;
     case 410: classify_410(from, out); return out;
     case 412: out.code = errc::conflict; return out;

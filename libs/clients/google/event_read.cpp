@@ -33,7 +33,8 @@ domain::reminder_list read_reminders(json::object const& item) {
             if (!one.is_object()) continue;
             auto const minutes = json::integer_or(one.get_object(), "minutes", -1);
             if (minutes < 0 || minutes > std::numeric_limits<int>::max()) continue;
-            out.overrides.push_back({.method = std::string(json::text_or(one.get_object(), "method")), .minutes = static_cast<int>(minutes)});
+            out.overrides.push_back(
+                {.method = std::string(json::text_or(one.get_object(), "method")), .minutes = static_cast<int>(minutes)});
         }
     }
     std::ranges::sort(out.overrides);
@@ -46,7 +47,8 @@ void read_conference(json::object const& item, domain::calendar_event& out) {
     if (!conference) return;
     out.conference_id = json::text_or(*conference, "conferenceId");
     if (json::object const* const request = json::object_at(*conference, "createRequest")) {
-        if (json::object const* const status = json::object_at(*request, "status")) out.conference_status = json::text_or(*status, "statusCode");
+        if (json::object const* const status = json::object_at(*request, "status"))
+            out.conference_status = json::text_or(*status, "statusCode");
     }
 }
 
@@ -177,8 +179,12 @@ result<std::vector<calendar_entry>> read_calendar_entries(json::value const& doc
     for (auto const& item : *items) {
         if (!item.is_object() || id_of(item).empty()) continue;
         auto const& one = item.get_object();
-        calendar_entry entry{.id = text(one, "id"), .summary = text(one, "summaryOverride"), .time_zone = text(one, "timeZone"),
-                             .access_role = text(one, "accessRole"), .primary = json::boolean_or(one, "primary"), .deleted = json::boolean_or(one, "deleted")};
+        calendar_entry entry{.id = text(one, "id"),
+                             .summary = text(one, "summaryOverride"),
+                             .time_zone = text(one, "timeZone"),
+                             .access_role = text(one, "accessRole"),
+                             .primary = json::boolean_or(one, "primary"),
+                             .deleted = json::boolean_or(one, "deleted")};
         if (entry.summary.empty()) entry.summary = text(one, "summary");
         out.push_back(std::move(entry));
     }
@@ -191,7 +197,8 @@ result<watch_answer> read_watch_answer(json::value const& document) {
     watch_answer out{.resource_id = text(from, "resourceId"), .expires_at = {}};
     auto const expiration = json::integer_or(from, "expiration");
     // Milliseconds; beyond the year 9999 it is not a time.
-    if (out.resource_id.empty() || expiration <= 0 || expiration > 253402300799999) return unreadable("channel without resource id or expiration");
+    if (out.resource_id.empty() || expiration <= 0 || expiration > 253402300799999)
+        return unreadable("channel without resource id or expiration");
     out.expires_at = instant{std::chrono::milliseconds{expiration}};
     return out;
 }

@@ -18,13 +18,16 @@ json::object object(std::string_view text) {
     EXPECT_TRUE(parsed) << (parsed ? "" : parsed.error().context);
     return parsed ? parsed->get_object() : json::object{};
 }
-result<domain::calendar_event> read(std::string_view text, std::string_view zone = "Europe/Zurich") { return read_event_item(object(text), zone); }
+result<domain::calendar_event> read(std::string_view text, std::string_view zone = "Europe/Zurich") {
+    return read_event_item(object(text), zone);
+}
 instant utc(int y, unsigned m, unsigned d, int h, int min = 0) {
     return sys_days{year{y} / static_cast<int>(m) / static_cast<int>(d)} + std::chrono::hours{h} + std::chrono::minutes{min};
 }
 
 TEST(ReadEvent, TakesEveryFieldWeUse) {
-    auto const e = read(R"({"kind":"calendar#event","id":"abc","etag":"\"1\"","status":"tentative","iCalUID":"u@g","summary":"S","description":"D","location":"L",
+    auto const e = read(
+        R"({"kind":"calendar#event","id":"abc","etag":"\"1\"","status":"tentative","iCalUID":"u@g","summary":"S","description":"D","location":"L",
         "start":{"dateTime":"2026-11-25T10:00:00+01:00","timeZone":"Europe/Zurich"},"end":{"dateTime":"2026-11-25T11:30:00+01:00","timeZone":"Europe/Zurich"},
         "colorId":"7","reminders":{"useDefault":false,"overrides":[{"method":"popup","minutes":30},{"method":"email","minutes":10}]},
         "attendees":[{"email":"B@x.example","displayName":"B","responseStatus":"accepted","optional":true,"id":"77","unknown":{"deep":1}},{"email":"r@x","resource":true},{"email":"me@x","self":true,"organizer":true}],
@@ -70,7 +73,8 @@ TEST(ReadEvent, ACancelledItemHasOnlyItsId) {
 }
 
 TEST(ReadEvent, ACancelledInstanceNamesItsSeriesAndPlace) {
-    auto const e = read(R"({"id":"0f3c_20261125T090000Z","status":"cancelled","recurringEventId":"0f3c","originalStartTime":{"dateTime":"2026-11-25T10:00:00+01:00","timeZone":"Europe/Zurich"}})");
+    auto const e = read(
+        R"({"id":"0f3c_20261125T090000Z","status":"cancelled","recurringEventId":"0f3c","originalStartTime":{"dateTime":"2026-11-25T10:00:00+01:00","timeZone":"Europe/Zurich"}})");
 
     ASSERT_TRUE(e);
     EXPECT_TRUE(e->is_recurring());
@@ -107,16 +111,22 @@ TEST(ReadTime, UnderstandsEveryFormGoogleWrites) {
     EXPECT_EQ(all_day.first_day, sys_days{year{2026} / 11 / 5});
     EXPECT_EQ(all_day.end_day, sys_days{year{2026} / 11 / 6});
     // The offset decides; the zone is how it is shown. Without a zone the calendar's is used.
-    EXPECT_EQ(at(R"({"dateTime":"2026-07-01T10:00:00-07:00","timeZone":"America/Los_Angeles"})", R"({"dateTime":"2026-07-01T18:30:00.250Z"})").end, utc(2026, 7, 1, 18, 30) + 250ms);
+    EXPECT_EQ(
+        at(R"({"dateTime":"2026-07-01T10:00:00-07:00","timeZone":"America/Los_Angeles"})", R"({"dateTime":"2026-07-01T18:30:00.250Z"})")
+            .end,
+        utc(2026, 7, 1, 18, 30) + 250ms);
     EXPECT_EQ(at(R"({"dateTime":"2026-07-01T10:00:00Z"})", R"({"dateTime":"2026-07-01T11:00:00Z"})").zone, "Europe/Zurich");
     // Local time in its own zone, then in the calendar's.
-    EXPECT_EQ(at(R"({"dateTime":"2026-07-01T10:00:00","timeZone":"Asia/Tokyo"})", R"({"dateTime":"2026-07-01T10:00:00"})").start, utc(2026, 7, 1, 1));
-    EXPECT_EQ(at(R"({"dateTime":"2026-07-01T10:00:00","timeZone":"Asia/Tokyo"})", R"({"dateTime":"2026-07-01T10:00:00"})").end, utc(2026, 7, 1, 8));
+    EXPECT_EQ(at(R"({"dateTime":"2026-07-01T10:00:00","timeZone":"Asia/Tokyo"})", R"({"dateTime":"2026-07-01T10:00:00"})").start,
+              utc(2026, 7, 1, 1));
+    EXPECT_EQ(at(R"({"dateTime":"2026-07-01T10:00:00","timeZone":"Asia/Tokyo"})", R"({"dateTime":"2026-07-01T10:00:00"})").end,
+              utc(2026, 7, 1, 8));
 }
 
 TEST(ReadTime, AtAClockChangeTakesTheLaterGapAndTheFirstOfADoubledHour) {
     auto const start = [](std::string_view wall) {
-        return read(fmt::format(R"({{"id":"a","start":{{"dateTime":"{}"}},"end":{{"dateTime":"2026-12-01T10:00:00Z"}}}})", wall))->time->start;
+        return read(fmt::format(R"({{"id":"a","start":{{"dateTime":"{}"}},"end":{{"dateTime":"2026-12-01T10:00:00Z"}}}})", wall))
+            ->time->start;
     };
 
     EXPECT_EQ(start("2026-03-29T02:30:00"), utc(2026, 3, 29, 1, 30));   // 03:30 summer time
@@ -124,16 +134,19 @@ TEST(ReadTime, AtAClockChangeTakesTheLaterGapAndTheFirstOfADoubledHour) {
 }
 
 TEST(ReadTime, RefusesWhatIsNoTime) {
-    for (auto const* text : {"2026-11-25", "2026-11-25T10:00", "2026-11-25T25:00:00Z", "2026-13-25T10:00:00Z", "2026-11-25T10:00:00+1:00", "2026-11-25T10:00:00.Z",
-                             "2026-11-25T10:00:00Zx", "x026-11-25T10:00:00Z", "2026-11-25 10:00:00Z", ""}) {
+    for (auto const* text : {"2026-11-25", "2026-11-25T10:00", "2026-11-25T25:00:00Z", "2026-13-25T10:00:00Z", "2026-11-25T10:00:00+1:00",
+                             "2026-11-25T10:00:00.Z", "2026-11-25T10:00:00Zx", "x026-11-25T10:00:00Z", "2026-11-25 10:00:00Z", ""}) {
         EXPECT_FALSE(parse_rfc3339(text)) << text;
     }
     EXPECT_FALSE(read(R"({"id":"a","start":{"dateTime":"2026-07-01T10:00:00","timeZone":"Mars/Olympus"},"end":{"date":"2026-07-01"}})"));
 }
 
 TEST(ReadPage, OneOddItemIsSetAsideAndTheRestGoesOn) {
-    auto const page = read_page(json::parse(R"({"kind":"calendar#events","timeZone":"Europe/Zurich","accessRole":"owner","nextSyncToken":"S=",
-        "items":[{"id":"a"},{"id":"b","start":{"date":"nope"},"end":{"date":"nope"}},7,{"id":"c"}]})", "t").value());
+    auto const page =
+        read_page(json::parse(R"({"kind":"calendar#events","timeZone":"Europe/Zurich","accessRole":"owner","nextSyncToken":"S=",
+        "items":[{"id":"a"},{"id":"b","start":{"date":"nope"},"end":{"date":"nope"}},7,{"id":"c"}]})",
+                              "t")
+                      .value());
 
     ASSERT_TRUE(page);
     ASSERT_EQ(page->items.size(), 2u);
@@ -148,7 +161,8 @@ TEST(ReadPage, OneOddItemIsSetAsideAndTheRestGoesOn) {
 }
 
 TEST(ReadPage, AnEmptyPageCanHaveAFollower) {
-    auto const page = read_page(json::parse(R"({"kind":"calendar#events","items":[],"nextPageToken":"P","nextSyncToken":"S"})", "t").value());
+    auto const page =
+        read_page(json::parse(R"({"kind":"calendar#events","items":[],"nextPageToken":"P","nextSyncToken":"S"})", "t").value());
 
     ASSERT_TRUE(page);
     EXPECT_EQ(page->next_page_token, "P");
@@ -174,11 +188,13 @@ TEST(WatchAnswer, ExpirationIsAStringOrANumber) {
 
 // Any one member of a full event may be missing, null or of another type: the item is read or set aside, nothing else.
 TEST(ReadEventProperty, SurvivesEveryMemberMissingNullOrOfAnotherType) {
-    auto const whole = object(R"({"id":"abc","etag":"e","status":"confirmed","summary":"S","description":"D","location":"L","start":{"dateTime":"2026-11-25T10:00:00+01:00"},
+    auto const whole = object(
+        R"({"id":"abc","etag":"e","status":"confirmed","summary":"S","description":"D","location":"L","start":{"dateTime":"2026-11-25T10:00:00+01:00"},
         "end":{"dateTime":"2026-11-25T11:00:00+01:00"},"colorId":"7","reminders":{"useDefault":false,"overrides":[{"method":"popup","minutes":30}]},"attendees":[{"email":"b@x"}],
         "conferenceData":{"createRequest":{"status":{"statusCode":"success"}}},"organizer":{"email":"o"},"extendedProperties":{"private":{"calbridgeOp":"o"}},
         "originalStartTime":{"date":"2026-11-25"},"recurrence":["RRULE:FREQ=DAILY"],"updated":"2026-11-20T09:12:03.417Z"})");
-    std::vector<json::value> const others{nullptr, 7, -1.5, "text", true, json::array{1, nullptr, "x", json::object{}}, json::object{{"x", 1}}};
+    std::vector<json::value> const others{
+        nullptr, 7, -1.5, "text", true, json::array{1, nullptr, "x", json::object{}}, json::object{{"x", 1}}};
     std::size_t odd = 0;
     for (auto const& member : whole) {
         json::object without = whole;

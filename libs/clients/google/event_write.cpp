@@ -54,14 +54,16 @@ json::object new_attendee(domain::guest const& who) {
 json::array write_attendees(std::vector<domain::guest> const& guests, std::string_view attendees_data) {
     json::array out;
     std::set<std::string, std::less<>> sent;
-    auto const known = json::parse(attendees_data.empty() ? std::string_view("[]") : attendees_data, "attendees_data", {.bytes_max = 1 << 20, .depth_max = 32}, true);
+    auto const known = json::parse(attendees_data.empty() ? std::string_view("[]") : attendees_data, "attendees_data",
+                                   {.bytes_max = 1 << 20, .depth_max = 32}, true);
     if (known && known->is_array()) {
         for (auto const& one : known->get_array()) {
             if (!one.is_object()) continue;
             json::object attendee = one.get_object();
             std::string const email = lower(json::text_or(attendee, "email"));
             auto const guest = std::ranges::find(guests, email, &domain::guest::email);
-            bool const stays = json::boolean_or(attendee, "resource") || json::boolean_or(attendee, "organizer") || json::boolean_or(attendee, "self");
+            bool const stays =
+                json::boolean_or(attendee, "resource") || json::boolean_or(attendee, "organizer") || json::boolean_or(attendee, "self");
             if ((guest == guests.end() && !stays) || !sent.insert(email).second) continue;
             if (guest != guests.end() && guest->optional != json::boolean_or(attendee, "optional")) attendee["optional"] = guest->optional;
             out.push_back(std::move(attendee));
@@ -79,7 +81,8 @@ json::object write_event(event_write const& what, std::optional<std::string> con
     json::object out;
     if (event_id) out["id"] = *event_id;
     if (what.pushed.has(field::title)) out["summary"] = v.title;
-    if (what.pushed.has(field::description) || what.pushed.has(field::footer)) out["description"] = domain::join_description(v.description, v.footer);
+    if (what.pushed.has(field::description) || what.pushed.has(field::footer))
+        out["description"] = domain::join_description(v.description, v.footer);
     if (what.pushed.has(field::location)) out["location"] = v.location;
     if (what.pushed.has(field::time)) {
         out["start"] = write_moment(v.time, true, kind);

@@ -19,7 +19,9 @@ using std::chrono::year;
 instant const ten = sys_days{year{2026} / 11 / 25} + 9h;
 
 domain::time_range timed(std::string zone = "Europe/Zurich") { return {.start = ten, .end = ten + 1h, .zone = std::move(zone)}; }
-domain::time_range all_day() { return {.all_day = true, .first_day = sys_days{year{2026} / 11 / 5}, .end_day = sys_days{year{2026} / 11 / 6}}; }
+domain::time_range all_day() {
+    return {.all_day = true, .first_day = sys_days{year{2026} / 11 / 5}, .end_day = sys_days{year{2026} / 11 / 6}};
+}
 
 event_write with(std::initializer_list<field> pushed) {
     event_write out{.stamp = "1.k.l.m", .operation = "op-1", .meet_request_id = "meet-1"};
@@ -52,7 +54,9 @@ TEST(WriteEvent, AnInsertNamesTheEventAndNullsNothing) {
 TEST(WriteEvent, ATimeOfTheOtherKindNullsWhatWouldMerge) {
     auto what = with({field::time});
     what.values.time = all_day();
-    EXPECT_TRUE(has(patched(what), R"("start":{"date":"2026-11-05","dateTime":null,"timeZone":null},"end":{"date":"2026-11-06","dateTime":null,"timeZone":null})"));
+    EXPECT_TRUE(has(
+        patched(what),
+        R"("start":{"date":"2026-11-05","dateTime":null,"timeZone":null},"end":{"date":"2026-11-06","dateTime":null,"timeZone":null})"));
 
     what.values.time = timed();
     EXPECT_TRUE(has(patched(what), R"("end":{"dateTime":"2026-11-25T11:00:00+01:00","timeZone":"Europe/Zurich","date":null})"));
@@ -88,18 +92,22 @@ TEST(WriteEvent, ClearingAColourOrRemindersIsSaidWithNull) {
 TEST(WriteEvent, MeetIsRequestedUnderItsOwnKey) {
     auto what = with({field::meet});
     what.values.meet = true;
-    EXPECT_TRUE(has(patched(what), R"("conferenceData":{"createRequest":{"requestId":"meet-1","conferenceSolutionKey":{"type":"hangoutsMeet"}}})"));
+    EXPECT_TRUE(
+        has(patched(what), R"("conferenceData":{"createRequest":{"requestId":"meet-1","conferenceSolutionKey":{"type":"hangoutsMeet"}}})"));
 
     what.values.meet = false;
     EXPECT_TRUE(has(patched(what), R"("conferenceData":null)"));
 }
 
 TEST(WriteAttendees, KnownOnesGoBackWholeNewOnesAreAddedUninvitedOnesGo) {
-    std::string const seen = R"([{"email":"Anna@x.example","responseStatus":"accepted","id":"9","comment":"yes"},{"email":"gone@x.example"},{"email":"room@x","resource":true},{"email":"me@x","self":true,"organizer":true}])";
-    std::vector<domain::guest> const guests{{.email = "anna@x.example", .name = "Other name", .optional = true}, {.email = "new@x.example", .name = "New"}};
+    std::string const seen =
+        R"([{"email":"Anna@x.example","responseStatus":"accepted","id":"9","comment":"yes"},{"email":"gone@x.example"},{"email":"room@x","resource":true},{"email":"me@x","self":true,"organizer":true}])";
+    std::vector<domain::guest> const guests{{.email = "anna@x.example", .name = "Other name", .optional = true},
+                                            {.email = "new@x.example", .name = "New"}};
 
-    EXPECT_EQ(json::serialize(write_attendees(guests, seen)),
-              R"([{"email":"Anna@x.example","responseStatus":"accepted","id":"9","comment":"yes","optional":true},{"email":"room@x","resource":true},{"email":"me@x","self":true,"organizer":true},{"email":"new@x.example","displayName":"New"}])");
+    EXPECT_EQ(
+        json::serialize(write_attendees(guests, seen)),
+        R"([{"email":"Anna@x.example","responseStatus":"accepted","id":"9","comment":"yes","optional":true},{"email":"room@x","resource":true},{"email":"me@x","self":true,"organizer":true},{"email":"new@x.example","displayName":"New"}])");
 }
 
 TEST(WriteAttendees, NobodyIsSentTwiceAndBadDataCostsNobody) {
@@ -156,14 +164,16 @@ void expect_same(domain::calendar_event const& e, domain::fields const& f) {
     EXPECT_EQ(e.reminders, f.reminders);
     ASSERT_EQ(e.attendees.size(), f.guests.size());
     for (auto const& guest : f.guests) {
-        EXPECT_TRUE(std::ranges::any_of(e.attendees, [&](auto const& a) { return a.email == guest.email && a.optional == guest.optional; })) << guest.email;
+        EXPECT_TRUE(std::ranges::any_of(e.attendees, [&](auto const& a) { return a.email == guest.email && a.optional == guest.optional; }))
+            << guest.email;
     }
 }
 
 // What is inserted reads back as it was; what is patched over any other event reads back as the new values.
 TEST(WriteEventProperty, WhatIsWrittenReadsBackThroughInsertAndPatch) {
     std::mt19937 rng(20261121);
-    auto everything = with({field::title, field::description, field::footer, field::location, field::time, field::color, field::reminders, field::guests});
+    auto everything = with(
+        {field::title, field::description, field::footer, field::location, field::time, field::color, field::reminders, field::guests});
     for (int round = 0; round < 500; ++round) {
         everything.values = random_fields(rng);
         everything.attendees_data = "[]";

@@ -15,7 +15,9 @@ public:
     std::vector<http::client_request> sent;
     std::deque<result<http::response>> script;
 
-    void reply(int status, std::string body, http::headers fields = {}) { script.emplace_back(http::response{status, std::move(fields), std::move(body)}); }
+    void reply(int status, std::string body, http::headers fields = {}) {
+        script.emplace_back(http::response{status, std::move(fields), std::move(body)});
+    }
     void fail_with(errc code, std::string context) { script.emplace_back(fail(code, std::move(context))); }
 
     task<result<http::response>> send(http::client_request request, deadline) override {

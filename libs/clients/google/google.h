@@ -26,7 +26,8 @@ struct endpoints {
 // All five under one base, for an emulator: base + "/calendar/v3", "/o/oauth2/v2/auth", "/token", "/revoke", "/oauth2/v3/certs".
 endpoints endpoints_at(std::string const& base);
 
-// What went wrong, as the caller must treat it. `code` maps as in base/result.h; `reason` is Google's ("rateLimitExceeded", "duplicate", …).
+// What went wrong, as the caller must treat it. `code` maps as in base/result.h; `reason` is Google's ("rateLimitExceeded", "duplicate",
+// …).
 struct call_error {
     errc code{errc::internal};
     int status{};
@@ -65,7 +66,7 @@ struct event_write {
     domain::fields values;
     std::string attendees_data{"[]"};  // raw attendees as last seen: known ones are sent back whole
     std::string stamp, operation;
-    std::string meet_request_id;       // used when `meet` is pushed and true
+    std::string meet_request_id;  // used when `meet` is pushed and true
     std::string send_updates{"none"};
 };
 
@@ -78,7 +79,10 @@ struct watch_request {
     secret token;
     std::chrono::seconds life{604800};
 };
-struct watch_answer { std::string resource_id; instant expires_at{}; };
+struct watch_answer {
+    std::string resource_id;
+    instant expires_at{};
+};
 
 // One per process; the access token is an argument, so nothing here remembers a user. Runs on the executor of the http client.
 class calendar_api {
@@ -86,10 +90,13 @@ public:
     virtual ~calendar_api() = default;
     virtual task<answer<event_page>> list(secret const& token, list_query query, deadline at) = 0;
     virtual task<answer<domain::calendar_event>> get(secret const& token, std::string calendar, std::string event, deadline at) = 0;
-    virtual task<answer<domain::calendar_event>> insert(secret const& token, std::string calendar, std::string event_id, event_write what, deadline at) = 0;
-    virtual task<answer<domain::calendar_event>> patch(secret const& token, std::string calendar, std::string event, std::string if_match, event_write what, deadline at) = 0;
+    virtual task<answer<domain::calendar_event>> insert(secret const& token, std::string calendar, std::string event_id, event_write what,
+                                                        deadline at) = 0;
+    virtual task<answer<domain::calendar_event>> patch(secret const& token, std::string calendar, std::string event, std::string if_match,
+                                                       event_write what, deadline at) = 0;
     // 404 and 410 are success: it is gone.
-    virtual task<answer<void>> remove(secret const& token, std::string calendar, std::string event, std::string if_match, std::string send_updates, deadline at) = 0;
+    virtual task<answer<void>> remove(secret const& token, std::string calendar, std::string event, std::string if_match,
+                                      std::string send_updates, deadline at) = 0;
     virtual task<answer<std::vector<calendar_entry>>> calendar_list(secret const& token, deadline at) = 0;
     virtual task<answer<watch_answer>> watch(secret const& token, watch_request what, deadline at) = 0;
     // 404 and 410 are success.
@@ -97,7 +104,11 @@ public:
 };
 std::unique_ptr<calendar_api> make_calendar_api(http::client& over, endpoints at, clock const& now);
 
-struct oauth_client { std::string client_id; secret client_secret; std::string redirect_uri; };
+struct oauth_client {
+    std::string client_id;
+    secret client_secret;
+    std::string redirect_uri;
+};
 struct grant {
     secret access_token;
     std::optional<secret> refresh_token;
@@ -105,7 +116,9 @@ struct grant {
     std::vector<std::string> scopes;
     secret id_token;
 };
-struct identity { std::string sub, email; };
+struct identity {
+    std::string sub, email;
+};
 
 class oauth_api {
 public:
@@ -120,7 +133,10 @@ public:
 };
 std::unique_ptr<oauth_api> make_oauth_api(http::client& over, endpoints at, clock const& now);
 
-struct authorization { std::string client_id, redirect_uri, state, nonce, code_challenge, login_hint; std::vector<std::string> scopes; };
+struct authorization {
+    std::string client_id, redirect_uri, state, nonce, code_challenge, login_hint;
+    std::vector<std::string> scopes;
+};
 std::string authorization_url(endpoints const& at, authorization const& what);
 // openid, email, and the least Calendar scopes of the mode.
 std::vector<std::string> scopes_for(domain::sync_mode mode);

@@ -6,8 +6,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cctype>
+#include <charconv>
 
 namespace calbridge::google {
 
@@ -40,7 +40,8 @@ result<key_set> read_jwks(std::string_view body) {
         auto const& key = one.get_object();
         auto const kid = json::text_or(key, "kid"), n = json::text_or(key, "n"), e = json::text_or(key, "e");
         bool const signs = json::text_or(key, "use", "sig") == "sig" && json::text_or(key, "alg", "RS256") == "RS256";
-        if (json::text_or(key, "kty") == "RSA" && signs && !kid.empty() && !n.empty() && !e.empty()) out.emplace(kid, rsa_public_key{std::string(n), std::string(e)});
+        if (json::text_or(key, "kty") == "RSA" && signs && !kid.empty() && !n.empty() && !e.empty())
+            out.emplace(kid, rsa_public_key{std::string(n), std::string(e)});
     }
     if (out.empty()) return fail(errc::malformed, "key set: no usable key");
     return out;
@@ -65,7 +66,8 @@ result<opened_token> open_id_token(secret const& token) {
     std::string_view const text = token.reveal();
     auto const first = text.find('.');
     auto const second = first == std::string_view::npos ? first : text.find('.', first + 1);
-    if (text.size() > token_bytes_max || second == std::string_view::npos || text.find('.', second + 1) != std::string_view::npos) return refuse("not three parts");
+    if (text.size() > token_bytes_max || second == std::string_view::npos || text.find('.', second + 1) != std::string_view::npos)
+        return refuse("not three parts");
     auto const header = decode_part(text.substr(0, first), "id token header");
     if (!header) return header.error();
     // The algorithm is ours to choose; the token only may agree.

@@ -9,7 +9,9 @@
 
 namespace calbridge::google {
 
-struct rsa_public_key { std::string n, e; };
+struct rsa_public_key {
+    std::string n, e;
+};
 using key_set = std::map<std::string, rsa_public_key, std::less<>>;
 
 // RS256 signing keys by kid; others are left out.

@@ -27,14 +27,20 @@ public:
     http_oauth_api(http::client& over, endpoints at, clock const& now) : over_(over), at_(std::move(at)), now_(now) {}
 
     task<answer<grant>> exchange(oauth_client const& client, secret const& code, secret const& code_verifier, deadline at) override {
-        http::form const fields{{"code", std::string(code.reveal())}, {"client_id", client.client_id}, {"client_secret", std::string(client.client_secret.reveal())},
-                                {"redirect_uri", client.redirect_uri}, {"grant_type", "authorization_code"}, {"code_verifier", std::string(code_verifier.reveal())}};
+        http::form const fields{{"code", std::string(code.reveal())},
+                                {"client_id", client.client_id},
+                                {"client_secret", std::string(client.client_secret.reveal())},
+                                {"redirect_uri", client.redirect_uri},
+                                {"grant_type", "authorization_code"},
+                                {"code_verifier", std::string(code_verifier.reveal())}};
         return ask_for_grant("exchange code", form_post(at_.token, fields), at);
     }
 
     task<answer<grant>> refresh(oauth_client const& client, secret const& refresh_token, deadline at) override {
-        http::form const fields{{"client_id", client.client_id}, {"client_secret", std::string(client.client_secret.reveal())},
-                                {"refresh_token", std::string(refresh_token.reveal())}, {"grant_type", "refresh_token"}};
+        http::form const fields{{"client_id", client.client_id},
+                                {"client_secret", std::string(client.client_secret.reveal())},
+                                {"refresh_token", std::string(refresh_token.reveal())},
+                                {"grant_type", "refresh_token"}};
         return ask_for_grant("refresh token", form_post(at_.token, fields), at);
     }
 
@@ -95,7 +101,8 @@ private:
 
     task<answer<void>> fetch_keys(deadline at) {
         call const what{.what = "fetch signing keys"};
-        http::client_request request{.method = "GET", .url = at_.jwks, .fields = {{"Accept", "application/json"}}, .answer_bytes_max = answer_bytes_max};
+        http::client_request request{
+            .method = "GET", .url = at_.jwks, .fields = {{"Accept", "application/json"}}, .answer_bytes_max = answer_bytes_max};
         auto const got = co_await over_.send(std::move(request), at);
         if (!got) co_return from_transport(got.error(), what);
         if (got->status != 200) {

@@ -25,7 +25,8 @@ std::vector<std::string> split_words(std::string_view text) {
 
 errc code_of(std::string_view said) {
     if (said == "invalid_grant" || said == "admin_policy_enforced") return errc::grant_revoked;
-    if (said == "invalid_client" || said == "deleted_client" || said == "unauthorized_client" || said == "disabled_client") return errc::client_rejected;
+    if (said == "invalid_client" || said == "deleted_client" || said == "unauthorized_client" || said == "disabled_client")
+        return errc::client_rejected;
     if (said == "unsupported_grant_type" || said == "invalid_request" || said == "invalid_scope") return errc::internal;
     if (said == "invalid_token") return errc::gone;
     return errc::unavailable;
@@ -44,7 +45,8 @@ result<grant> read_grant(std::string_view body) {
     out.access_token = secret(std::string(access));
     if (auto const refresh = json::text_or(from, "refresh_token"); !refresh.empty()) out.refresh_token = secret(std::string(refresh));
     // A life that is missing or absurd must neither make every call refresh nor keep a token for ever.
-    out.life = std::clamp(std::chrono::seconds{json::integer_or(from, "expires_in", 60)}, std::chrono::seconds{60}, std::chrono::seconds{86400});
+    out.life =
+        std::clamp(std::chrono::seconds{json::integer_or(from, "expires_in", 60)}, std::chrono::seconds{60}, std::chrono::seconds{86400});
     out.scopes = split_words(json::text_or(from, "scope"));
     out.id_token = secret(std::string(json::text_or(from, "id_token")));
     return out;

@@ -32,18 +32,27 @@ protected:
     static std::string encoded(std::string_view text) { return base64url(as_bytes(text)); }
 
     secret token(crypto::rsa_key const& key, std::string kid, json::object changes = {}) {
-        json::object claims{{"iss", "https://accounts.google.com"}, {"aud", "cid"}, {"azp", "cid"}, {"sub", "1234"}, {"email", "a@x.example"},
-                            {"nonce", "n-1"}, {"iat", unix_now()}, {"exp", unix_now() + 3600}};
+        json::object claims{{"iss", "https://accounts.google.com"},
+                            {"aud", "cid"},
+                            {"azp", "cid"},
+                            {"sub", "1234"},
+                            {"email", "a@x.example"},
+                            {"nonce", "n-1"},
+                            {"iat", unix_now()},
+                            {"exp", unix_now() + 3600}};
         for (auto const& c : changes) claims[c.key()] = c.value();
         std::string const part = encoded(fmt::format(R"({{"alg":"RS256","kid":"{}"}})", kid)) + "." + encoded(json::serialize(claims));
         return secret(part + "." + base64url(crypto::sign_rs256(key.pem, part)));
     }
     std::string jwks(std::vector<std::pair<std::string, crypto::rsa_key const*>> keys) {
         json::array out;
-        for (auto const& [kid, key] : keys) out.push_back(json::object{{"kty", "RSA"}, {"use", "sig"}, {"alg", "RS256"}, {"kid", kid}, {"n", key->n}, {"e", key->e}});
+        for (auto const& [kid, key] : keys)
+            out.push_back(json::object{{"kty", "RSA"}, {"use", "sig"}, {"alg", "RS256"}, {"kid", kid}, {"n", key->n}, {"e", key->e}});
         return json::serialize(json::object{{"keys", std::move(out)}});
     }
-    answer<identity> verify(secret const& id_token, std::string nonce = "n-1") { return wait(api->verify_id_token(id_token, "cid", std::move(nonce), at)); }
+    answer<identity> verify(secret const& id_token, std::string nonce = "n-1") {
+        return wait(api->verify_id_token(id_token, "cid", std::move(nonce), at));
+    }
 
     fake_http http;
     calbridge::testing::manual_clock now;
@@ -54,11 +63,15 @@ protected:
 
 private:
     template <class T>
-    static task<void> keep(task<T> work, std::optional<T>& out) { out.emplace(co_await std::move(work)); }
+    static task<void> keep(task<T> work, std::optional<T>& out) {
+        out.emplace(co_await std::move(work));
+    }
 };
 
 TEST_F(Oauth, TheCodeIsExchangedWithVerifierAndRedirectInTheBodyOnly) {
-    http.reply(200, R"({"access_token":"ya29","expires_in":3599,"refresh_token":"1//r","scope":"openid  https://www.googleapis.com/auth/userinfo.email","token_type":"Bearer","id_token":"a.b.c"})");
+    http.reply(
+        200,
+        R"({"access_token":"ya29","expires_in":3599,"refresh_token":"1//r","scope":"openid  https://www.googleapis.com/auth/userinfo.email","token_type":"Bearer","id_token":"a.b.c"})");
 
     auto const got = wait(api->exchange(client, secret("4/0A"), secret("verifier"), at));
 
@@ -87,7 +100,8 @@ TEST_F(Oauth, ARefreshAnswerHasNoRefreshTokenUnlessGoogleRotatesIt) {
 }
 
 TEST_F(Oauth, OnlyAClearWordKillsAGrant) {
-    EXPECT_EQ(refresh_fails(400, R"({"error":"invalid_grant","error_description":"Token has been expired or revoked."})"), errc::grant_revoked);
+    EXPECT_EQ(refresh_fails(400, R"({"error":"invalid_grant","error_description":"Token has been expired or revoked."})"),
+              errc::grant_revoked);
     EXPECT_EQ(refresh_fails(400, R"({"error":"invalid_grant","error_description":"Bad Request"})"), errc::grant_revoked);
     EXPECT_EQ(refresh_fails(400, R"({"error":"invalid_grant","error_subtype":"invalid_rapt"})"), errc::grant_revoked);
     EXPECT_EQ(refresh_fails(400, R"({"error":"admin_policy_enforced"})"), errc::grant_revoked);
@@ -190,11 +204,19 @@ TEST(CacheLife, FollowsCacheControlWithinBounds) {
 }
 
 TEST(AuthorizationUrl, AsksOfflineWithConsentPkceAndStateEveryTime) {
-    authorization const what{.client_id = "c id", .redirect_uri = "https://crm/cb?x=1", .state = "s+t", .nonce = "n", .code_challenge = "ch", .login_hint = "a@x", .scopes = {"openid", "email"}};
+    authorization const what{.client_id = "c id",
+                             .redirect_uri = "https://crm/cb?x=1",
+                             .state = "s+t",
+                             .nonce = "n",
+                             .code_challenge = "ch",
+                             .login_hint = "a@x",
+                             .scopes = {"openid", "email"}};
 
-    EXPECT_EQ(authorization_url(endpoints_at("http://g"), what),
-              "http://g/o/oauth2/v2/auth?client_id=c%20id&redirect_uri=https%3A%2F%2Fcrm%2Fcb%3Fx%3D1&response_type=code&scope=openid%20email&access_type=offline"
-              "&prompt=consent&include_granted_scopes=false&state=s%2Bt&nonce=n&code_challenge=ch&code_challenge_method=S256&login_hint=a%40x");
+    EXPECT_EQ(
+        authorization_url(endpoints_at("http://g"), what),
+        "http://g/o/oauth2/v2/"
+        "auth?client_id=c%20id&redirect_uri=https%3A%2F%2Fcrm%2Fcb%3Fx%3D1&response_type=code&scope=openid%20email&access_type=offline"
+        "&prompt=consent&include_granted_scopes=false&state=s%2Bt&nonce=n&code_challenge=ch&code_challenge_method=S256&login_hint=a%40x");
 }
 
 TEST(Scopes, AreTheLeastTheModeNeeds) {
@@ -203,7 +225,8 @@ TEST(Scopes, AreTheLeastTheModeNeeds) {
         return std::ranges::any_of(scopes, [&](std::string const& s) { return s.ends_with(end); });
     };
     for (auto const mode : {domain::sync_mode::two_way, domain::sync_mode::crm_to_google}) EXPECT_TRUE(has(mode, "/calendar.events"));
-    for (auto const mode : {domain::sync_mode::google_to_crm, domain::sync_mode::busy_only}) EXPECT_TRUE(has(mode, "/calendar.events.readonly") && !has(mode, "/calendar.events"));
+    for (auto const mode : {domain::sync_mode::google_to_crm, domain::sync_mode::busy_only})
+        EXPECT_TRUE(has(mode, "/calendar.events.readonly") && !has(mode, "/calendar.events"));
     EXPECT_FALSE(has(domain::sync_mode::two_way, "/auth/calendar"));
 }
 
@@ -211,9 +234,12 @@ TEST(Scopes, AreComparedAsGoogleSpellsThemBack) {
     auto const wanted = scopes_for(domain::sync_mode::two_way);
     std::string const base = "https://www.googleapis.com/auth/";
 
-    EXPECT_TRUE(missing_scopes({base + "calendar.events", "openid", base + "userinfo.email", base + "calendar.calendarlist.readonly"}, wanted).empty());
+    EXPECT_TRUE(
+        missing_scopes({base + "calendar.events", "openid", base + "userinfo.email", base + "calendar.calendarlist.readonly"}, wanted)
+            .empty());
     EXPECT_TRUE(missing_scopes({base + "calendar", "openid", "email"}, wanted).empty());
-    EXPECT_EQ(missing_scopes({"openid", "email", base + "calendar.calendarlist.readonly", base + "calendar.events.readonly"}, wanted), std::vector<std::string>{base + "calendar.events"});
+    EXPECT_EQ(missing_scopes({"openid", "email", base + "calendar.calendarlist.readonly", base + "calendar.events.readonly"}, wanted),
+              std::vector<std::string>{base + "calendar.events"});
     EXPECT_EQ(missing_scopes({}, wanted).size(), wanted.size());
 }
 
@@ -226,7 +252,8 @@ TEST(GoogleSettings, TheClientIsGivenWholeOrNotAtAll) {
     };
 
     EXPECT_EQ(load({}), std::pair(true, false));
-    EXPECT_EQ(load({{"GOOGLE_CLIENT_ID", "a"}, {"GOOGLE_CLIENT_SECRET", "b"}, {"GOOGLE_REDIRECT_URI", "https://c/cb"}}), std::pair(true, true));
+    EXPECT_EQ(load({{"GOOGLE_CLIENT_ID", "a"}, {"GOOGLE_CLIENT_SECRET", "b"}, {"GOOGLE_REDIRECT_URI", "https://c/cb"}}),
+              std::pair(true, true));
     EXPECT_FALSE(load({{"GOOGLE_CLIENT_ID", "a"}}).first);
     EXPECT_FALSE(load({{"GOOGLE_CLIENT_SECRET", "b"}, {"GOOGLE_REDIRECT_URI", "https://c"}}).first);
     EXPECT_FALSE(load({{"GOOGLE_CLIENT_ID", "a"}, {"GOOGLE_CLIENT_SECRET", "b"}, {"GOOGLE_REDIRECT_URI", "/relative"}}).first);

@@ -11,10 +11,10 @@
 namespace calbridge::google {
 
 struct google_settings {
-    std::string client_id;      // GOOGLE_CLIENT_ID
-    secret client_secret;       // GOOGLE_CLIENT_SECRET
-    std::string redirect_uri;   // GOOGLE_REDIRECT_URI, kept byte for byte: Google compares it exactly
-    std::string base_url;       // CALBRIDGE_GOOGLE_URL; empty: Google's own endpoints
+    std::string client_id;     // GOOGLE_CLIENT_ID
+    secret client_secret;      // GOOGLE_CLIENT_SECRET
+    std::string redirect_uri;  // GOOGLE_REDIRECT_URI, kept byte for byte: Google compares it exactly
+    std::string base_url;      // CALBRIDGE_GOOGLE_URL; empty: Google's own endpoints
 
     // Google's own, or all five under base_url.
     endpoints where() const;

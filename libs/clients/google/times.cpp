@@ -93,7 +93,8 @@ error unreadable(std::string_view what) { return fail(errc::malformed, fmt::form
 
 std::string spell_day(std::chrono::sys_days day) {
     date::year_month_day const ymd{date::sys_days{day.time_since_epoch()}};
-    return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(ymd.year()), static_cast<unsigned>(ymd.month()), static_cast<unsigned>(ymd.day()));
+    return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(ymd.year()), static_cast<unsigned>(ymd.month()),
+                       static_cast<unsigned>(ymd.day()));
 }
 
 std::string spell_instant(instant at, date::time_zone const* zone) {

@@ -46,8 +46,8 @@ public:
 };
 
 struct client_options {
-    std::string brokers;    // host:port,host:port
-    std::string client_id;  // short (librdkafka 2.0.2 crashes on very long ones)
+    std::string brokers;                                     // host:port,host:port
+    std::string client_id;                                   // short (librdkafka 2.0.2 crashes on very long ones)
     std::vector<std::pair<std::string, std::string>> extra;  // any librdkafka property (TLS, SASL)
 };
 
@@ -97,7 +97,8 @@ struct topic_spec {
     std::vector<std::pair<std::string, std::string>> config;
 };
 // Creates what is missing and leaves the rest; names what differs in the returned lines.
-task<result<std::vector<std::string>>> ensure_topics(asio::any_io_executor executor, client_options options, std::vector<topic_spec> topics);
+task<result<std::vector<std::string>>> ensure_topics(asio::any_io_executor executor, client_options options,
+                                                     std::vector<topic_spec> topics);
 
 // Metadata of `topic` could be read within the deadline.
 task<result<int>> partition_count(asio::any_io_executor executor, client_options options, std::string topic, deadline at);

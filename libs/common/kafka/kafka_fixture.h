@@ -1,9 +1,9 @@
 #pragma once
 // Shared by this folder's tests.
 
-#include "common/kafka/kafka.h"
 #include "common/base/encoding.h"
 #include "common/base/random.h"
+#include "common/kafka/kafka.h"
 #include "common/testing/testing.h"
 
 #include <boost/asio/io_context.hpp>
@@ -28,7 +28,8 @@ class kafka_fixture : public ::testing::Test {
 protected:
     void SetUp() override {
         char const* brokers = std::getenv("CALBRIDGE_TEST_KAFKA");
-        if (brokers == nullptr) FAIL() << "CALBRIDGE_TEST_KAFKA is not set: run `./dev test`, or `./dev test-env up` and export what it prints";
+        if (brokers == nullptr)
+            FAIL() << "CALBRIDGE_TEST_KAFKA is not set: run `./dev test`, or `./dev test-env up` and export what it prints";
         client_.brokers = brokers;
         client_.client_id = "kafkatest";
         topic_ = fresh_name("test");

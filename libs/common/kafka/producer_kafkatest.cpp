@@ -121,7 +121,8 @@ TEST_F(Producer, KeysGoToThePartitionsOfJavaClients) {
     auto const to = make_producer(ioc_.get_executor(), producing());
     auto const from = make_consumer(ioc_.get_executor(), consuming());
     std::vector<record> sent;
-    for (auto const* key : {"21", "foobar", "a-little-bit-long-string", "a-little-bit-longer-string", "abc", "tenant|user", "é", "\xff\xfe\xfd"}) {
+    for (auto const* key :
+         {"21", "foobar", "a-little-bit-long-string", "a-little-bit-longer-string", "abc", "tenant|user", "é", "\xff\xfe\xfd"}) {
         sent.push_back(make_record(key, "x"));
     }
     for (int i = 0; i < 100; ++i) sent.push_back(make_record("tenant-" + std::to_string(i) + "|user-" + std::to_string(i * i), "x"));

@@ -20,8 +20,9 @@ using event_ptr = std::unique_ptr<rd_kafka_event_t, decltype(&rd_kafka_event_des
 using lines = std::vector<std::string>;
 
 error failed(std::string const& what, rd_kafka_resp_err_t code) {
-    return fail(code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED ? errc::forbidden
-                                                                                                                          : errc::unavailable,
+    return fail(code == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED || code == RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED
+                    ? errc::forbidden
+                    : errc::unavailable,
                 what + ": " + rd_kafka_err2name(code));
 }
 
@@ -43,7 +44,8 @@ result<event_ptr> answer(rd_kafka_queue_t* queue, rd_kafka_event_type_t type, st
 class admin {
 public:
     explicit admin(client_options const& options)
-        : client_(make_client(client_kind::producer, options, {}, 0), &rd_kafka_destroy), queue_(rd_kafka_queue_new(client_.get()), &rd_kafka_queue_destroy) {}
+        : client_(make_client(client_kind::producer, options, {}, 0), &rd_kafka_destroy),
+          queue_(rd_kafka_queue_new(client_.get()), &rd_kafka_queue_destroy) {}
 
     // Names those that were there already.
     result<std::vector<topic_spec>> create(std::vector<topic_spec> const& topics, lines& said) const;
@@ -72,7 +74,8 @@ result<std::vector<topic_spec>> admin::create(std::vector<topic_spec> const& top
     std::vector<rd_kafka_NewTopic_t*> wanted;
     for (auto const& spec : topics) {
         std::array<char, 256> why{};
-        rd_kafka_NewTopic_t* const made = rd_kafka_NewTopic_new(spec.name.c_str(), spec.partitions, spec.replication, why.data(), why.size());
+        rd_kafka_NewTopic_t* const made =
+            rd_kafka_NewTopic_new(spec.name.c_str(), spec.partitions, spec.replication, why.data(), why.size());
         if (made == nullptr) {
             rd_kafka_NewTopic_destroy_array(wanted.data(), wanted.size());
             return fail(errc::malformed, "topic " + spec.name + ": " + why.data());
@@ -137,10 +140,12 @@ result<void> admin::compare_shape(topic_spec const& wanted, lines& said) const {
     auto const partitions = count_partitions(client_.get(), wanted.name, admin_time_max, &replicas);
     if (!partitions) return partitions.error();
     if (*partitions != wanted.partitions) {
-        said.push_back("topic " + wanted.name + ": has " + std::to_string(*partitions) + " partitions, declared are " + std::to_string(wanted.partitions));
+        said.push_back("topic " + wanted.name + ": has " + std::to_string(*partitions) + " partitions, declared are " +
+                       std::to_string(wanted.partitions));
     }
     if (replicas != wanted.replication) {
-        said.push_back("topic " + wanted.name + ": has " + std::to_string(replicas) + " replicas, declared are " + std::to_string(wanted.replication));
+        said.push_back("topic " + wanted.name + ": has " + std::to_string(replicas) + " replicas, declared are " +
+                       std::to_string(wanted.replication));
     }
     return {};
 }

@@ -147,7 +147,8 @@ void forward_log(int syslog_level, std::string_view facility, std::string_view t
 }
 
 struct event_queue::impl {
-    impl(asio::any_io_executor const& executor, rd_kafka_queue_t* owned) : queue(owned), fd(make_eventfd()), watched(executor, fd), bell(executor) {
+    impl(asio::any_io_executor const& executor, rd_kafka_queue_t* owned)
+        : queue(owned), fd(make_eventfd()), watched(executor, fd), bell(executor) {
         static constexpr std::uint64_t one = 1;
         rd_kafka_queue_io_event_enable(queue, fd, &one, sizeof one);
         // Only a queue that turns from empty to filled rings, and the client's threads may have filled it already.

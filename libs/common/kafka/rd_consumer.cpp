@@ -125,8 +125,7 @@ properties rd_consumer::settings(consumer_options const& options) {
 }
 
 rd_consumer::rd_consumer(asio::any_io_executor executor, consumer_options options)
-    : executor_(std::move(executor)),
-      options_(std::move(options)),
+    : executor_(std::move(executor)), options_(std::move(options)),
       client_(make_client(client_kind::consumer, options_, settings(options_),
                           RD_KAFKA_EVENT_FETCH | RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT | RD_KAFKA_EVENT_STATS)),
       queue_(executor_, (rd_kafka_poll_set_consumer(client_), rd_kafka_queue_get_consumer(client_))),
@@ -168,12 +167,8 @@ void rd_consumer::handle(rd_kafka_event_t* event, std::vector<consumed>& out) {
             else trouble(message->err, rd_kafka_message_errstr(message));
         }
         break;
-    case RD_KAFKA_EVENT_REBALANCE:
-        rebalance(event, out);
-        break;
-    case RD_KAFKA_EVENT_ERROR:
-        trouble(rd_kafka_event_error(event), rd_kafka_event_error_string(event));
-        break;
+    case RD_KAFKA_EVENT_REBALANCE: rebalance(event, out); break;
+    case RD_KAFKA_EVENT_ERROR: trouble(rd_kafka_event_error(event), rd_kafka_event_error_string(event)); break;
     case RD_KAFKA_EVENT_STATS:
         connected_ = any_broker_up(rd_kafka_event_stats(event));
         if (connected_) last_trouble_ = RD_KAFKA_RESP_ERR_NO_ERROR;
@@ -193,8 +188,7 @@ void rd_consumer::handle(rd_kafka_event_t* event, std::vector<consumed>& out) {
         if (rd_kafka_event_log(event, &facility, &text, &level) == 0) forward_log(level, facility, text);
         break;
     }
-    default:
-        break;
+    default: break;
     }
 }
 

@@ -28,7 +28,8 @@ using callback = std::function<void(result<void>)>;
 // against the library's mock), but up to 1.35 times the CPU where load is low; and this version can declare an idempotent producer
 // broken for good after a timeout whose batch was possibly written (fixed in 2.3.0).
 //
-// Decision: no idempotence; order is kept by max.in.flight=1, which costs nothing here because what arrives meanwhile fills the next request.
+// Decision: no idempotence; order is kept by max.in.flight=1, which costs nothing here because what arrives meanwhile fills the next
+// request.
 //
 // Consequence: after a lost acknowledgement a record may be in the topic twice, next to each other. Every consumer drops repeated
 // message ids. To be measured again when the oldest supported librdkafka is 2.3 or newer.
@@ -41,17 +42,13 @@ result<void> outcome(rd_kafka_resp_err_t code, rd_kafka_msg_status_t status, std
     std::string const context = "send to " + topic + ": " + rd_kafka_err2name(code);
     switch (code) {
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
-        return fail(errc::too_large, context);
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE: return fail(errc::too_large, context);
     case RD_KAFKA_RESP_ERR_INVALID_RECORD:
     case RD_KAFKA_RESP_ERR_INVALID_MSG:
-    case RD_KAFKA_RESP_ERR__INVALID_ARG:
-        return fail(errc::malformed, context);
+    case RD_KAFKA_RESP_ERR__INVALID_ARG: return fail(errc::malformed, context);
     case RD_KAFKA_RESP_ERR__FATAL:
-    case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:
-        return fail(errc::timed_out, context);
-    default:
-        break;
+    case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT: return fail(errc::timed_out, context);
+    default: break;
     }
     return fail(status == RD_KAFKA_MSG_STATUS_NOT_PERSISTED ? errc::unavailable : errc::timed_out, context);
 }
@@ -59,11 +56,10 @@ result<void> outcome(rd_kafka_resp_err_t code, rd_kafka_msg_status_t status, std
 // One rd_kafka_t with what is in flight on it.
 class generation : public std::enable_shared_from_this<generation> {
 public:
-    generation(asio::any_io_executor const& executor, producer_options const& options, std::function<void()> on_fatal, std::function<void()> on_done)
+    generation(asio::any_io_executor const& executor, producer_options const& options, std::function<void()> on_fatal,
+               std::function<void()> on_done)
         : client_(make_client(client_kind::producer, options, settings(options), RD_KAFKA_EVENT_DR)),
-          queue_(executor, rd_kafka_queue_get_main(client_)),
-          on_fatal_(std::move(on_fatal)),
-          on_done_(std::move(on_done)) {}
+          queue_(executor, rd_kafka_queue_get_main(client_)), on_fatal_(std::move(on_fatal)), on_done_(std::move(on_done)) {}
 
     ~generation() {
         // Nobody waits any more: a producer outlives its senders, and a replaced client goes when its last report is in.
@@ -232,8 +228,7 @@ void generation::handle(rd_kafka_event_t* event) {
         if (rd_kafka_event_log(event, &facility, &text, &level) == 0) forward_log(level, facility, text);
         break;
     }
-    default:
-        break;
+    default: break;
     }
 }
 
@@ -258,9 +253,7 @@ public:
 private:
     struct state : std::enable_shared_from_this<state> {
         state(asio::any_io_executor e, producer_options o)
-            : executor(std::move(e)),
-              options(std::move(o)),
-              bell(executor),
+            : executor(std::move(e)), options(std::move(o)), bell(executor),
               rebuilt(metrics::get_counter("calbridge_kafka_producer_rebuilt_total", "Producers replaced after a fatal error.")) {}
 
         void renew();

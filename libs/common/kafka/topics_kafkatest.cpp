@@ -31,8 +31,10 @@ void kafka_fixture::TearDown() {
     if (made_.empty()) return;
     rd_kafka_conf_t* const conf = rd_kafka_conf_new();
     rd_kafka_conf_set(conf, "bootstrap.servers", client_.brokers.c_str(), nullptr, 0);
-    std::unique_ptr<rd_kafka_t, decltype(&rd_kafka_destroy)> const admin(rd_kafka_new(RD_KAFKA_PRODUCER, conf, nullptr, 0), &rd_kafka_destroy);
-    std::unique_ptr<rd_kafka_queue_t, decltype(&rd_kafka_queue_destroy)> const queue(rd_kafka_queue_new(admin.get()), &rd_kafka_queue_destroy);
+    std::unique_ptr<rd_kafka_t, decltype(&rd_kafka_destroy)> const admin(rd_kafka_new(RD_KAFKA_PRODUCER, conf, nullptr, 0),
+                                                                         &rd_kafka_destroy);
+    std::unique_ptr<rd_kafka_queue_t, decltype(&rd_kafka_queue_destroy)> const queue(rd_kafka_queue_new(admin.get()),
+                                                                                     &rd_kafka_queue_destroy);
     std::vector<rd_kafka_DeleteTopic_t*> unwanted;
     for (auto const& name : made_) unwanted.push_back(rd_kafka_DeleteTopic_new(name.c_str()));
     rd_kafka_DeleteTopics(admin.get(), unwanted.data(), unwanted.size(), nullptr, queue.get());

@@ -154,7 +154,8 @@ void write(level l, std::string_view event, std::vector<field> fields) {
     if (l < s.least.load(std::memory_order_relaxed)) return;
     std::string line = fmt::format(R"({{"ts":"{}","level":"{}",)", timestamp(), name(l));
     std::scoped_lock const lock(s.guard);
-    line += fmt::format(R"("service":{},"version":{},"event":{})", json_quoted(s.service), json_quoted(CALBRIDGE_VERSION), json_quoted(event));
+    line +=
+        fmt::format(R"("service":{},"version":{},"event":{})", json_quoted(s.service), json_quoted(CALBRIDGE_VERSION), json_quoted(event));
     for (auto const& f : fields) {
         bool const clash = std::ranges::find(reserved, std::string_view(f.name)) != reserved.end();
         line += fmt::format(",{}:{}", json_quoted(clash ? "field_" + f.name : f.name), f.json);

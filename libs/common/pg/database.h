@@ -36,9 +36,9 @@ public:
     params& add(int value) { return add(static_cast<std::int64_t>(value)); }
     params& add(bool value);
     params& add(double value);
-    params& add(instant value);             // timestamptz
+    params& add(instant value);  // timestamptz
     params& add(uuid const& value);
-    params& add(bytes const& value);        // bytea
+    params& add(bytes const& value);  // bytea
     template <class Tag> params& add(text_id<Tag> const& id) { return add(std::string_view(id.str())); }
     template <class Tag> params& add(uuid_id<Tag> const& id) { return add(id.value); }
     // An empty optional is a NULL of T's type.
@@ -107,7 +107,10 @@ public:
     virtual ~transaction() = default;
     virtual task<result<rows>> query(statement const& what, params with) = 0;
     // Pipelined: all are sent in one round trip; stops at the first error.
-    struct step { statement const* what; params with; };
+    struct step {
+        statement const* what;
+        params with;
+    };
     virtual task<result<std::vector<rows>>> batch(std::vector<step> steps) = 0;
     // The same with COMMIT behind the last step, in the same round trip; nothing is committed when a step fails.
     virtual task<result<std::vector<rows>>> batch_and_commit(std::vector<step> steps);
@@ -129,7 +132,7 @@ public:
 };
 
 struct database_options {
-    std::string conninfo;            // libpq keywords or URI without the password
+    std::string conninfo;  // libpq keywords or URI without the password
     secret password;
     std::string application_name{"calbridge"};
     std::size_t connections_max{8};

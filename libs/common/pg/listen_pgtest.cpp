@@ -6,7 +6,8 @@ namespace {
 class Listen : public pg_fixture {
 protected:
     int listeners() const {
-        return std::stoi(scratch_.exec("select count(*) from pg_stat_activity where datname = '" + scratch_.name() + "' and query like 'listen%'"));
+        return std::stoi(
+            scratch_.exec("select count(*) from pg_stat_activity where datname = '" + scratch_.name() + "' and query like 'listen%'"));
     }
 };
 
@@ -67,7 +68,8 @@ task<void> wait_until(std::function<bool()> condition) {
 TEST_F(Listen, HearsNotificationsAndSaysWhenSomeMayBeMissing) {
     auto const db = open(1);
     std::function<void()> kill = [this] {
-        scratch_.exec("select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = '" + scratch_.name() + "' and query like 'listen%'");
+        scratch_.exec("select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = '" + scratch_.name() +
+                      "' and query like 'listen%'");
     };
 
     run(hear_and_lose_and_hear(*db, kill));

@@ -12,7 +12,7 @@ struct params::value {
     std::uint32_t type{0};  // OID of the type; 0: the server infers it
     bool binary{false};     // else the server reads `data` as text
     bool null{false};
-    bool refused{false};    // text that PostgreSQL would cut or reject
+    bool refused{false};  // text that PostgreSQL would cut or reject
     std::string data;
 };
 

@@ -26,7 +26,8 @@ protected:
     void run(task<void> body) { testing::run_coro(ioc_, std::move(body)); }
     // Sessions of this test's databases, as the server sees them.
     int sessions() const {
-        return std::stoi(scratch_.exec("select count(*) from pg_stat_activity where datname = '" + scratch_.name() + "' and application_name = 'pgtest'"));
+        return std::stoi(scratch_.exec("select count(*) from pg_stat_activity where datname = '" + scratch_.name() +
+                                       "' and application_name = 'pgtest'"));
     }
 
     asio::io_context ioc_{1};

@@ -105,7 +105,8 @@ bool pq_connection::queue(command const& c, bool& prepares) {
     prepares = !known_.contains(c.what);
     if (prepares) {
         auto const& types = c.what->types;
-        if (PQsendPrepare(conn_, c.what->name.c_str(), c.what->sql.c_str(), static_cast<int>(types.size()), types.data()) != 1) return false;
+        if (PQsendPrepare(conn_, c.what->name.c_str(), c.what->sql.c_str(), static_cast<int>(types.size()), types.data()) != 1)
+            return false;
     }
     std::vector<char const*> values;
     std::vector<int> lengths;
@@ -115,7 +116,8 @@ bool pq_connection::queue(command const& c, bool& prepares) {
         lengths.push_back(static_cast<int>(v.data.size()));
         formats.push_back(v.binary ? 1 : 0);
     }
-    return PQsendQueryPrepared(conn_, c.what->name.c_str(), static_cast<int>(values.size()), values.data(), lengths.data(), formats.data(), 0) == 1;
+    return PQsendQueryPrepared(conn_, c.what->name.c_str(), static_cast<int>(values.size()), values.data(), lengths.data(), formats.data(),
+                               0) == 1;
 }
 
 task<result<void>> pq_connection::flush(patience longest) {
@@ -201,9 +203,7 @@ task<result<std::vector<rows>>> pq_connection::run(std::vector<command> commands
         case PGRES_PIPELINE_ABORTED:
             if (e.preparation) known_.erase(e.what.what);
             break;
-        case PGRES_PIPELINE_SYNC:
-            broken_ = true;
-            co_return fail(errc::internal, "PostgreSQL pipeline ended early");
+        case PGRES_PIPELINE_SYNC: broken_ = true; co_return fail(errc::internal, "PostgreSQL pipeline ended early");
         default:
             if (e.preparation) known_.erase(e.what.what);
             if (!failure) failure = report(*next, e.what.what->name);

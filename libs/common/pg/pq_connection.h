@@ -65,7 +65,7 @@ private:
     pg_conn* conn_{nullptr};
     pq_socket socket_;
     std::unordered_set<prepared const*> known_;
-    bool busy_{false};            // a pipeline is on its way
+    bool busy_{false};  // a pipeline is on its way
     bool broken_{false};
     bool rollback_pending_{false};
 };

@@ -20,7 +20,8 @@ namespace {
 
 keywords parse(std::string const& conninfo) {
     char* problem = nullptr;
-    std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> const options(PQconninfoParse(conninfo.c_str(), &problem), &PQconninfoFree);
+    std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> const options(PQconninfoParse(conninfo.c_str(), &problem),
+                                                                               &PQconninfoFree);
     PQfreemem(problem);
     if (!options) throw std::invalid_argument("the database connection string cannot be read");
     keywords found;
@@ -80,8 +81,8 @@ keywords session_keywords(database_options const& options) {
     // Results are read as text, so their form is pinned. The last one ends the work of a client that went away.
     pairs["options"] = value_of(pairs, "options") + " -c DateStyle=ISO -c TimeZone=UTC -c bytea_output=hex -c statement_timeout=" +
                        milliseconds(options.statement_time_max) + " -c lock_timeout=" + milliseconds(options.lock_time_max) +
-                       " -c idle_in_transaction_session_timeout=" +
-                       milliseconds(options.statement_time_max + std::chrono::seconds(5)) + " -c client_connection_check_interval=1000";
+                       " -c idle_in_transaction_session_timeout=" + milliseconds(options.statement_time_max + std::chrono::seconds(5)) +
+                       " -c client_connection_check_interval=1000";
     return pairs;
 }
 
@@ -110,11 +111,13 @@ task<std::vector<endpoint>> resolve(std::vector<endpoint> wanted, deadline at) {
         // The look-up cannot be interrupted, so its answer has its own home and this coroutine waits on a timer.
         auto const asked = std::make_shared<lookup>(executor);
         asked->bell.expires_at(at);
-        asked->resolver.async_resolve(each.host, std::string(), [asked](boost::system::error_code const& ec, tcp::resolver::results_type answers) {
-            if (ec) answers = {};
-            for (auto const& answer : answers) asked->addresses.insert(answer.endpoint().address().to_string());
-            asked->bell.cancel();
-        });
+        asked->resolver.async_resolve(each.host, std::string(),
+                                      [asked](boost::system::error_code const& ec, tcp::resolver::results_type answers) {
+                                          if (ec) answers = {};
+                                          for (auto const& answer : answers)
+                                              asked->addresses.insert(answer.endpoint().address().to_string());
+                                          asked->bell.cancel();
+                                      });
         boost::system::error_code rang;
         co_await asked->bell.async_wait(asio::redirect_error(asio::use_awaitable, rang));
         for (auto const& address : asked->addresses) found.push_back({.host = each.host, .hostaddr = address, .port = each.port});

@@ -52,7 +52,8 @@ TEST(Conninfo, ListsOfHostsBecomeEndpoints) {
     EXPECT_EQ(found[1].host, "b");
     EXPECT_EQ(found[1].port, "2");
 
-    keywords const again = with_endpoints(pairs, {{.host = "a", .hostaddr = "10.0.0.1", .port = "1"}, {.host = "b", .hostaddr = "", .port = "2"}});
+    keywords const again =
+        with_endpoints(pairs, {{.host = "a", .hostaddr = "10.0.0.1", .port = "1"}, {.host = "b", .hostaddr = "", .port = "2"}});
     EXPECT_EQ(again.at("host"), "a,b");
     EXPECT_EQ(again.at("hostaddr"), "10.0.0.1,");
     EXPECT_EQ(again.at("port"), "1,2");
@@ -67,8 +68,9 @@ TEST(Conninfo, OnePortIsForAllHosts) {
 }
 
 task<void> resolve_all(std::vector<endpoint>& out) {
-    std::vector<endpoint> wanted{
-        {.host = "/run/postgresql", .hostaddr = "", .port = ""}, {.host = "127.0.0.9", .hostaddr = "", .port = "5"}, {.host = "localhost", .hostaddr = "", .port = "6"}};
+    std::vector<endpoint> wanted{{.host = "/run/postgresql", .hostaddr = "", .port = ""},
+                                 {.host = "127.0.0.9", .hostaddr = "", .port = "5"},
+                                 {.host = "localhost", .hostaddr = "", .port = "6"}};
     deadline const at = in(std::chrono::seconds(10));
     out = co_await resolve(std::move(wanted), at);
 }

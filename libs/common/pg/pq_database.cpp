@@ -11,7 +11,8 @@ namespace calbridge::pg {
 namespace {
 
 constexpr statement ping_statement{"calbridge_ping", "select 1"};
-constexpr retry::policy relisten{.base = std::chrono::milliseconds(250), .cap = std::chrono::seconds(5), .floor = std::chrono::milliseconds(50)};
+constexpr retry::policy relisten{
+    .base = std::chrono::milliseconds(250), .cap = std::chrono::seconds(5), .floor = std::chrono::milliseconds(50)};
 // A listener that hears nothing asks whether anybody is there.
 constexpr std::chrono::seconds silence_max{20};
 constexpr std::chrono::seconds ping_time_max{5};
@@ -25,7 +26,8 @@ struct loan {
 
 // An identifier needs no quoting when it is one of these.
 void check_channel(std::string const& channel) {
-    bool const plain = !channel.empty() && channel.size() < 64 && channel.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
+    bool const plain =
+        !channel.empty() && channel.size() < 64 && channel.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
     if (!plain) throw std::logic_error("pg: a channel's name is lower-case letters, digits and _");
 }
 

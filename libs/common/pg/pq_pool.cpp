@@ -16,7 +16,8 @@ namespace calbridge::pg {
 
 namespace {
 
-constexpr retry::policy reconnect{.base = std::chrono::milliseconds(250), .cap = std::chrono::seconds(5), .floor = std::chrono::milliseconds(50)};
+constexpr retry::policy reconnect{
+    .base = std::chrono::milliseconds(250), .cap = std::chrono::seconds(5), .floor = std::chrono::milliseconds(50)};
 
 }  // namespace
 
@@ -54,8 +55,7 @@ struct pq_pool::connecting {
 };
 
 pq_pool::pq_pool(asio::any_io_executor executor, database_options options)
-    : executor_(std::move(executor)),
-      options_(std::move(options)),
+    : executor_(std::move(executor)), options_(std::move(options)),
       open_gauge_(metrics::get_gauge("calbridge_pg_connections_open", "Sessions with PostgreSQL that are open.")),
       connect_failures_(metrics::get_counter("calbridge_pg_connect_failures_total", "Attempts to open a session that failed.")),
       acquire_failures_(metrics::get_counter("calbridge_pg_acquire_failures_total", "Transactions that got no session in time.")) {

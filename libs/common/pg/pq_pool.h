@@ -43,7 +43,7 @@ private:
     asio::any_io_executor executor_;
     database_options options_;
     std::vector<std::unique_ptr<pq_connection>> idle_;
-    std::size_t open_{0};        // lent, idle and being opened
+    std::size_t open_{0};  // lent, idle and being opened
     std::size_t connecting_{0};
     std::list<waiter*> waiters_;
     int failures_{0};

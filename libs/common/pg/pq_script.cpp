@@ -36,7 +36,8 @@ public:
         std::vector<char const*> values;
         values.reserve(params.size());
         for (std::string const& each : params) values.push_back(each.c_str());
-        owned_result const answer(PQexecParams(on_, statement.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr, nullptr, 0));
+        owned_result const answer(
+            PQexecParams(on_, statement.c_str(), static_cast<int>(values.size()), nullptr, values.data(), nullptr, nullptr, 0));
         if (auto problem = fault(answer.get())) return *problem;
         table all;
         for (int row = 0; row < PQntuples(answer.get()); ++row) {
@@ -64,7 +65,8 @@ private:
 
 }  // namespace
 
-result<std::unique_ptr<script_session>> open_script_session(std::string const& conninfo, secret const& password, std::string const& application_name) {
+result<std::unique_ptr<script_session>> open_script_session(std::string const& conninfo, secret const& password,
+                                                            std::string const& application_name) {
     char* problem = nullptr;
     std::unique_ptr<PQconninfoOption, decltype(&PQconninfoFree)> const parsed(PQconninfoParse(conninfo.c_str(), &problem), &PQconninfoFree);
     if (!parsed) {

@@ -11,9 +11,9 @@ namespace calbridge::pg {
 // The fields of an error report (https://www.postgresql.org/docs/15/protocol-error-fields.html) that decide or explain.
 struct server_report {
     std::string_view sqlstate;
-    std::string_view message;     // may quote data: used only where it cannot
+    std::string_view message;  // may quote data: used only where it cannot
     std::string_view constraint;
-    std::string_view routine;     // the server function that reported it
+    std::string_view routine;  // the server function that reported it
 };
 
 struct verdict {

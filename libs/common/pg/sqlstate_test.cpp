@@ -37,7 +37,7 @@ TEST(Sqlstate, AServerThatCannotServeIsUnavailable) {
 }
 
 TEST(Sqlstate, ASessionThatNoLongerFitsIsDiscarded) {
-    EXPECT_TRUE(of("25006").discard);   // read-only after a failover
+    EXPECT_TRUE(of("25006").discard);  // read-only after a failover
     EXPECT_TRUE(of("57P01").discard);
     EXPECT_TRUE(of("26000").discard);   // prepared statement unknown
     EXPECT_FALSE(of("53100").discard);  // a full disk is not the session's fault

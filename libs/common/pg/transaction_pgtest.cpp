@@ -339,10 +339,11 @@ task<void> see_own_rows(database& db) {
 }
 
 TEST_F(Transaction, RowLevelSecurityFollowsTheTenant) {
-    scratch_.exec("create table owned (tenant text, n int); insert into owned values ('a', 1), ('a', 2), ('b', 1);"
-                  "alter table owned enable row level security;"
-                  "create policy own on owned using (tenant = nullif(current_setting('app.tenant', true), ''));"
-                  "grant select on owned to pg_read_all_settings");
+    scratch_.exec(
+        "create table owned (tenant text, n int); insert into owned values ('a', 1), ('a', 2), ('b', 1);"
+        "alter table owned enable row level security;"
+        "create policy own on owned using (tenant = nullif(current_setting('app.tenant', true), ''));"
+        "grant select on owned to pg_read_all_settings");
     database_options o = options(1);
     // Superusers see every row, so the sessions take a role that has nothing but this grant.
     o.conninfo += " options='-c role=pg_read_all_settings'";

@@ -30,8 +30,9 @@ public:
         }
     }
     std::string text() {
-        static std::vector<std::string> const pieces{"a", "NULL", "\"", "'", "\\", "{", "}", ",", " ", "\n", "\t", "\x01", "\x7f",
-                                                     "é", "日本", "🗓", "\xef\xbf\xbd", "\xed\x9f\xbf", "%s", "$1", "--"};
+        static std::vector<std::string> const pieces{
+            "a",  "NULL",         "\"",           "'",  "\\", "{", "}", ",", " ", "\n", "\t", "\x01", "\x7f", "é", "日本",
+            "🗓", "\xef\xbf\xbd", "\xed\x9f\xbf", "%s", "$1", "--"};
         std::string made;
         for (auto n = below(8); n > 0; --n) made += pieces[below(pieces.size())];
         return made;
@@ -65,8 +66,7 @@ private:
     std::mt19937_64 engine_;
 };
 
-constexpr statement echo{"echo_scalars",
-                         "select $1::text, $2, $3, $4, $5, $6, $7, $8::jsonb, $2::text"};
+constexpr statement echo{"echo_scalars", "select $1::text, $2, $3, $4, $5, $6, $7, $8::jsonb, $2::text"};
 
 task<void> scalars(database& db, unsigned seed) {
     generator make(seed);
@@ -104,9 +104,9 @@ TEST_F(Values, EveryTypeReturnsAsItWasBound) {
     run(scalars(*db, 1));
 }
 
-constexpr statement unnest_all{
-    "echo_arrays",
-    "select t, n, u, v, w, b, y, x from unnest($1, $2, $3, $4, $5, $6, $7, $8) with ordinality as e(t, n, u, v, w, b, y, x, place) order by place"};
+constexpr statement unnest_all{"echo_arrays",
+                               "select t, n, u, v, w, b, y, x from unnest($1, $2, $3, $4, $5, $6, $7, $8) with ordinality as e(t, n, u, v, "
+                               "w, b, y, x, place) order by place"};
 
 task<void> arrays(database& db, unsigned seed) {
     generator make(seed);
@@ -133,7 +133,14 @@ task<void> arrays(database& db, unsigned seed) {
             plain[i] = make.text();
         }
         params with;
-        with.add_array(texts).add_array(numbers).add_array(ids).add_array(some_ids).add_array(times).add_array(flags).add_array(blobs).add_array(plain);
+        with.add_array(texts)
+            .add_array(numbers)
+            .add_array(ids)
+            .add_array(some_ids)
+            .add_array(times)
+            .add_array(flags)
+            .add_array(blobs)
+            .add_array(plain);
         auto const answer = co_await (*opened)->query(unnest_all, std::move(with));
         if (!worked(answer)) co_return;
         rows const& got = *answer;
@@ -199,9 +206,10 @@ task<void> columns(database& db) {
 }
 
 TEST_F(Values, ValuesConvertToTheColumnsTheyMeet) {
-    scratch_.exec("create type mood as enum ('glad', 'sad');"
-                  "create table kinds (small smallint, plain int, big bigint, doc jsonb, mood mood, day date);"
-                  "create function sum_of(n bigint) returns numeric language sql return n + n");
+    scratch_.exec(
+        "create type mood as enum ('glad', 'sad');"
+        "create table kinds (small smallint, plain int, big bigint, doc jsonb, mood mood, day date);"
+        "create function sum_of(n bigint) returns numeric language sql return n + n");
     auto const db = open();
 
     run(columns(*db));

@@ -7,9 +7,9 @@ namespace calbridge::store {
 
 struct work_view {
     calendar_row calendar;
-    std::vector<task_and_link> tasks;                        // due now, oldest first
-    std::chrono::milliseconds calendar_waits{};              // > 0: the whole calendar waits (retry_at)
-    std::optional<std::chrono::milliseconds> next_task_in;   // when nothing is due now, the next retry
+    std::vector<task_and_link> tasks;                       // due now, oldest first
+    std::chrono::milliseconds calendar_waits{};             // > 0: the whole calendar waits (retry_at)
+    std::optional<std::chrono::milliseconds> next_task_in;  // when nothing is due now, the next retry
 };
 // errc::conflict when the lease was lost.
 task<result<work_view>> look_at_work(pg::database& db, held_lease held, int most);

@@ -7,31 +7,39 @@ namespace calbridge::store {
 
 namespace {
 
-constexpr pg::statement read{"read_tokens",
-    "SELECT tenant_id, data_key, access_token, refresh_token, token_expires_at, client_id, integration_id, status FROM user_calendar_connections "
-    "WHERE tenant_id = $1 AND connection_id = $2"};
-constexpr pg::statement claim{"claim_refresh",
-    "UPDATE user_calendar_connections SET refresh_lease_until = now() + $3 * interval '1 millisecond' "
-    "WHERE tenant_id = $1 AND connection_id = $2 AND (refresh_lease_until IS NULL OR refresh_lease_until <= now())"};
-constexpr pg::statement refreshed{"store_refreshed",
-    "UPDATE user_calendar_connections SET access_token = $3, token_expires_at = $4, refresh_token = coalesce($5, refresh_token), refresh_lease_until = NULL, "
-    "updated_at = now() WHERE tenant_id = $1 AND connection_id = $2 AND data_key IS NOT NULL"};
-constexpr pg::statement end{"end_refresh",
-    "UPDATE user_calendar_connections SET refresh_lease_until = NULL WHERE tenant_id = $1 AND connection_id = $2"};
-constexpr pg::statement hold_calendars{"hold_calendars",
-    "SELECT 1 FROM calendars WHERE tenant_id = $1 AND connection_id = $2 ORDER BY calendar_id FOR NO KEY UPDATE"};
-constexpr pg::statement change_status{"set_status",
-    "WITH before AS (SELECT tenant_id, connection_id, status FROM user_calendar_connections WHERE tenant_id = $1 AND connection_id = $2 FOR NO KEY UPDATE) "
-    "UPDATE user_calendar_connections u SET status = $3, status_reason = $4, revision = u.revision + 1, updated_at = now(), "
-    "failures = CASE WHEN $3 = 'active' THEN 0 ELSE u.failures END FROM before b "
-    "WHERE (u.tenant_id, u.connection_id) = (b.tenant_id, b.connection_id) AND (u.status <> $3 OR u.status_reason <> $4) "
-    "RETURNING u.tenant_id, b.status, u.connected_email"};
+constexpr pg::statement read{"read_tokens", R"(
+    SELECT tenant_id, data_key, access_token, refresh_token, token_expires_at, client_id, integration_id, status
+    FROM user_calendar_connections
+    WHERE tenant_id = $1 AND connection_id = $2)"};
+constexpr pg::statement claim{"claim_refresh", R"(
+    UPDATE user_calendar_connections SET refresh_lease_until = now() + $3 * interval '1 millisecond'
+    WHERE tenant_id = $1 AND connection_id = $2 AND (refresh_lease_until IS NULL OR refresh_lease_until <= now()))"};
+constexpr pg::statement refreshed{"store_refreshed", R"(
+    UPDATE user_calendar_connections SET access_token = $3, token_expires_at = $4,
+    refresh_token = coalesce($5, refresh_token), refresh_lease_until = NULL, updated_at = now()
+    WHERE tenant_id = $1 AND connection_id = $2 AND data_key IS NOT NULL)"};
+constexpr pg::statement end{"end_refresh", R"(
+    UPDATE user_calendar_connections SET refresh_lease_until = NULL
+    WHERE tenant_id = $1 AND connection_id = $2)"};
+constexpr pg::statement hold_calendars{"hold_calendars", R"(
+    SELECT 1 FROM calendars
+    WHERE tenant_id = $1 AND connection_id = $2
+    ORDER BY calendar_id FOR NO KEY UPDATE)"};
+constexpr pg::statement change_status{"set_status", R"(
+    WITH before AS (SELECT tenant_id, connection_id, status FROM user_calendar_connections WHERE tenant_id = $1
+    AND connection_id = $2 FOR NO KEY UPDATE)
+    UPDATE user_calendar_connections u SET status = $3, status_reason = $4, revision = u.revision + 1, updated_at = now(),
+    failures = CASE WHEN $3 = 'active' THEN 0 ELSE u.failures END
+    FROM before b
+    WHERE (u.tenant_id, u.connection_id) = (b.tenant_id, b.connection_id) AND (u.status <> $3 OR u.status_reason <> $4)
+    RETURNING u.tenant_id, b.status, u.connected_email)"};
 constexpr pg::statement exists{"connection_exists", "SELECT 1 FROM user_calendar_connections WHERE tenant_id = $1 AND connection_id = $2"};
-constexpr pg::statement fence{"fence_leases",
-    "UPDATE calendars SET lease_epoch = lease_epoch + 1, lease_owner = NULL, lease_until = '-infinity' WHERE tenant_id = $1 AND connection_id = $2"};
-constexpr pg::statement audit{"audit_status",
-    "INSERT INTO audit_log (tenant_id, audit_id, who, what, subject, detail) VALUES ($1, $2, current_user, 'connection.status', $3, "
-    "jsonb_build_object('from', $4::text, 'to', $5::text, 'reason', $6::text))"};
+constexpr pg::statement fence{"fence_leases", R"(
+    UPDATE calendars SET lease_epoch = lease_epoch + 1, lease_owner = NULL, lease_until = '-infinity'
+    WHERE tenant_id = $1 AND connection_id = $2)"};
+constexpr pg::statement audit{"audit_status", R"(
+    INSERT INTO audit_log (tenant_id, audit_id, who, what, subject, detail)
+    VALUES ($1, $2, current_user, 'connection.status', $3, jsonb_build_object('from', $4::text, 'to', $5::text, 'reason', $6::text)))"};
 
 pg::params of(tenant_id const& tenant, connection_id connection) {
     pg::params with;

@@ -14,22 +14,14 @@ namespace {
 
 struct app {
     app(asio::any_io_executor executor, runtime::health& health_of, settings const& s)
-        : health(health_of),
-          ring(crypto::key_ring::parse(s.key_ring).value()),
-          stamps(ring.for_purpose("stamp")),
-          db(pg::make_database(executor, database(s))),
-          producer(kafka::make_producer(executor, producing(s))),
-          consumer(kafka::make_consumer(executor, consuming(s))),
-          http(http::make_client(executor, {})),
-          api(google::make_calendar_api(*http, s.google.where(), now)),
-          oauth(google::make_oauth_api(*http, s.google.where(), now)),
+        : health(health_of), ring(crypto::key_ring::parse(s.key_ring).value()), stamps(ring.for_purpose("stamp")),
+          db(pg::make_database(executor, database(s))), producer(kafka::make_producer(executor, producing(s))),
+          consumer(kafka::make_consumer(executor, consuming(s))), http(http::make_client(executor, {})),
+          api(google::make_calendar_api(*http, s.google.where(), now)), oauth(google::make_oauth_api(*http, s.google.where(), now)),
           clients(account::make_client_directory(*db, ring, s.google.client())),
-          tokens(account::make_token_source(*db, *oauth, *clients, ring, now, {})),
-          out(executor, *producer, *db),
-          with{*db, *api, *tokens, out, stamps, now, random, s.common.instance_id, limits_of(s), s.updates_encoding == "json"},
-          intake(*db),
-          work(executor, with, intake, s.sweep_every),
-          loop(*consumer, intake, work, health_of, random) {}
+          tokens(account::make_token_source(*db, *oauth, *clients, ring, now, {})), out(executor, *producer, *db),
+          with{*db, *api, *tokens, out, stamps, now, random, s.common.instance_id, limits_of(s), s.updates_encoding == "json"}, intake(*db),
+          work(executor, with, intake, s.sweep_every), loop(*consumer, intake, work, health_of, random) {}
 
     static pg::database_options database(settings const& s) {
         pg::database_options o;

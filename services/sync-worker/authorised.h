@@ -14,7 +14,8 @@ inline google::call_error no_token(error const& e) {
 }
 
 template <class T>
-task<google::answer<T>> authorised(parts const& with, tenant_id tenant, connection_id connection, std::function<task<google::answer<T>>(secret const&)> call) {
+task<google::answer<T>> authorised(parts const& with, tenant_id tenant, connection_id connection,
+                                   std::function<task<google::answer<T>>(secret const&)> call) {
     secret const none;
     auto token = co_await with.tokens.access_token(tenant, connection, none);
     if (!token) co_return no_token(token.error());

@@ -101,7 +101,7 @@ task<pushes> push_all(parts const& with, store::leased_calendar const& held, std
 
 metrics::histogram& pass_seconds() {
     static metrics::histogram& h = metrics::get_histogram("calbridge_worker_pass_seconds", "Duration of a pass over a calendar", {},
-                                                           {0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60});
+                                                          {0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60});
     return h;
 }
 
@@ -152,8 +152,11 @@ task<turn_outcome> work_on(parts const& with, tenant_id tenant, calendar_id cale
             if (seen.trouble) {
                 auto deferred = co_await store::defer_calendar(with.db, held, seen.trouble->wait, seen.trouble->why);
                 if (!deferred) co_return failed(deferred.error(), "defer");
-                log::info("calendar.deferred", {{"tenant_id", tenant}, {"calendar_id", calendar}, {"reason", seen.trouble->why},
-                                                {"next", name(*seen.trouble->calendar_trouble)}, {"wait", std::chrono::microseconds(seen.trouble->wait)}});
+                log::info("calendar.deferred", {{"tenant_id", tenant},
+                                                {"calendar_id", calendar},
+                                                {"reason", seen.trouble->why},
+                                                {"next", name(*seen.trouble->calendar_trouble)},
+                                                {"wait", std::chrono::microseconds(seen.trouble->wait)}});
                 co_return turn_outcome{seen.trouble->wait};
             }
             if (!dirty) continue;
@@ -166,10 +169,17 @@ task<turn_outcome> work_on(parts const& with, tenant_id tenant, calendar_id cale
         if (!pass) co_return failed(pass.error(), "pass");
         auto const took = std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - began);
         pass_seconds().observe(std::chrono::duration<double>(took).count());
-        log::info("pass.finished", {{"tenant_id", tenant}, {"calendar_id", calendar}, {"full", pass->full}, {"complete", pass->complete},
-                                    {"pages", pass->pages}, {"items", static_cast<std::int64_t>(pass->items)},
-                                    {"changed", static_cast<std::int64_t>(pass->changed)}, {"linked", static_cast<std::int64_t>(pass->linked)},
-                                    {"set_aside", static_cast<std::int64_t>(pass->odd)}, {"why", pass->why}, {"took", took}});
+        log::info("pass.finished", {{"tenant_id", tenant},
+                                    {"calendar_id", calendar},
+                                    {"full", pass->full},
+                                    {"complete", pass->complete},
+                                    {"pages", pass->pages},
+                                    {"items", static_cast<std::int64_t>(pass->items)},
+                                    {"changed", static_cast<std::int64_t>(pass->changed)},
+                                    {"linked", static_cast<std::int64_t>(pass->linked)},
+                                    {"set_aside", static_cast<std::int64_t>(pass->odd)},
+                                    {"why", pass->why},
+                                    {"took", took}});
         if (pass->trouble && *pass->trouble != next_move::restart_listing) {
             auto deferred = co_await store::defer_calendar(with.db, held, pass->wait, pass->why);
             if (!deferred) co_return failed(deferred.error(), "defer");

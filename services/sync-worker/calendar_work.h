@@ -25,10 +25,10 @@ private:
 };
 
 struct calendar_memory {
-    std::optional<store::leased_calendar> lease;          // held since an earlier turn
+    std::optional<store::leased_calendar> lease;  // held since an earlier turn
     std::chrono::steady_clock::time_point lease_safe_until{};
     pass_budget budget;
-    int denied{0};                                        // turns in a row in which the lease was not to be had
+    int denied{0};  // turns in a row in which the lease was not to be had
 };
 
 struct turn_outcome {

@@ -23,8 +23,8 @@ struct surroundings {
     store::connection_row connection;
     store::calendar_row calendar;
     crypto::key_ring const* stamps{};
-    instant now{};                       // only to keep past meetings quiet
-    std::function<uuid()> fresh_id;      // operation, link and message ids
+    instant now{};                   // only to keep past meetings quiet
+    std::function<uuid()> fresh_id;  // operation, link and message ids
 };
 
 // Rows after a decision, to be written together.
@@ -35,23 +35,30 @@ struct effects {
     bool link_changed{false};
     std::vector<store::operation_row> new_operations;
     std::vector<store::operation_row> finished_operations;
-    std::vector<domain::task_update> updates;          // sequences assigned, in order
-    std::optional<std::int64_t> synced;                // dirty_seq that is done with
+    std::vector<domain::task_update> updates;  // sequences assigned, in order
+    std::optional<std::int64_t> synced;        // dirty_seq that is done with
     std::optional<std::chrono::milliseconds> retry_in;
     bool raise_dirty{false};
     bool task_changed{false};
     std::string explanation;
-    std::string_view why{"nothing"};                   // stable, for logs and histories
+    std::string_view why{"nothing"};  // stable, for logs and histories
 };
 
 // --- outbound -----------------------------------------------------------------------------------------------------------------------
-struct send_create { google::event_write what; };
-struct send_patch { google::event_write what; std::string if_match; };
-struct send_delete { std::string if_match, send_updates; };
-struct send_read {};       // GET the event
-struct finished {};        // nothing to call; the effects say why
+struct send_create {
+    google::event_write what;
+};
+struct send_patch {
+    google::event_write what;
+    std::string if_match;
+};
+struct send_delete {
+    std::string if_match, send_updates;
+};
+struct send_read {};  // GET the event
+struct finished {};   // nothing to call; the effects say why
 struct outbound {
-    effects change;        // written and committed before the call
+    effects change;  // written and committed before the call
     std::variant<finished, send_create, send_patch, send_delete, send_read> call;
     std::optional<store::operation_row> operation;
 };
@@ -62,8 +69,8 @@ effects write_answered(store::task_and_link rows, store::operation_row operation
                        surroundings const& around);
 effects delete_answered(store::task_and_link rows, store::operation_row operation, std::int64_t worked, surroundings const& around);
 // Google refused for good: parked with a reason a person can act on.
-effects write_refused(store::task_and_link rows, std::optional<store::operation_row> operation, google::call_error const& error, std::int64_t worked,
-                      surroundings const& around);
+effects write_refused(store::task_and_link rows, std::optional<store::operation_row> operation, google::call_error const& error,
+                      std::int64_t worked, surroundings const& around);
 // The event id is taken by something that is not ours, or is a tombstone: a new generation, to be created next.
 effects id_taken(store::task_and_link rows, std::optional<store::operation_row> operation, surroundings const& around);
 // The operation certainly did not happen: it is abandoned and the task stays due.
@@ -76,7 +83,8 @@ struct inbound {
     effects change;
     std::optional<std::string> odd;
 };
-inbound event_seen(store::task_and_link rows, std::optional<store::operation_row> const& stamped, domain::calendar_event const& event, surroundings const& around);
+inbound event_seen(store::task_and_link rows, std::optional<store::operation_row> const& stamped, domain::calendar_event const& event,
+                   surroundings const& around);
 
 // Mirror row of an event.
 store::mirrored_event mirror_of(domain::calendar_event const& event, std::optional<link_id> link);

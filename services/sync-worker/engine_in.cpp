@@ -57,7 +57,8 @@ void removed_in_google(effects& e, bool conflict, surroundings const& around) {
         domain::task_update& update = tell(e, domain::update_kind::conflict, around);
         e.task.pulled_seq = update.sequence;
         update.reason = "edited_and_deleted";
-        update.explanation = "The event was deleted in Google Calendar while the task was edited. Choose whether to put the event back or cancel the task.";
+        update.explanation =
+            "The event was deleted in Google Calendar while the task was edited. Choose whether to put the event back or cancel the task.";
         e.why = "edit_against_delete";
         return;
     }
@@ -93,17 +94,20 @@ bool edited_while_unwanted(effects& e, domain::merge const& what, surroundings c
     domain::task_update& update = tell(e, domain::update_kind::conflict, around);
     e.task.pulled_seq = update.sequence;
     update.reason = "cancelled_and_edited";
-    update.explanation = "The task was cancelled while its event was edited in Google Calendar. Choose whether to remove the event or keep it.";
+    update.explanation =
+        "The task was cancelled while its event was edited in Google Calendar. Choose whether to remove the event or keep it.";
     for (std::string const& n : what.pull.names())
         if (auto f = domain::field_named(n))
-            update.conflicts.push_back({n, e.link->base ? domain::describe(*f, *e.link->base) : "", "cancelled", domain::describe(*f, what.merged)});
+            update.conflicts.push_back(
+                {n, e.link->base ? domain::describe(*f, *e.link->base) : "", "cancelled", domain::describe(*f, what.merged)});
     e.why = "edit_against_delete";
     return true;
 }
 
 }  // namespace
 
-void take_over(effects& e, domain::merge const& what, domain::fields const& remote, domain::fields const& effective, surroundings const& around) {
+void take_over(effects& e, domain::merge const& what, domain::fields const& remote, domain::fields const& effective,
+               surroundings const& around) {
     store::link_row& link = *e.link;
     domain::fields const local_before = *e.task.local;
     field_set open;
@@ -115,7 +119,8 @@ void take_over(effects& e, domain::merge const& what, domain::fields const& remo
         }
     for (field f : domain::all_fields) {
         if (open.has(f)) continue;
-        bool const settled = std::any_of(what.conflicts.begin(), what.conflicts.end(), [&](auto const& c) { return c.which == f && c.winner; });
+        bool const settled =
+            std::any_of(what.conflicts.begin(), what.conflicts.end(), [&](auto const& c) { return c.which == f && c.winner; });
         bool const agreed = domain::same(f, effective, what.merged) && domain::same(f, local_before, what.merged);
         if (what.pull.has(f) || agreed || settled) {
             // Google's value is known to both from here on; what the CRM still has to push shows as local against this base.
@@ -125,7 +130,8 @@ void take_over(effects& e, domain::merge const& what, domain::fields const& remo
         }
     }
     auto same_versions = [](auto const& a, auto const& b) { return a.which == b.which && a.crm == b.crm && a.google == b.google; };
-    bool const conflict_news = !std::equal(open_conflicts.begin(), open_conflicts.end(), link.conflicts.begin(), link.conflicts.end(), same_versions);
+    bool const conflict_news =
+        !std::equal(open_conflicts.begin(), open_conflicts.end(), link.conflicts.begin(), link.conflicts.end(), same_versions);
     link.conflicts = open_conflicts;
     link.has_conflict = !open_conflicts.empty() || link.frozen;
 
@@ -257,9 +263,8 @@ inbound event_seen(store::task_and_link rows, std::optional<store::operation_row
     }
 
     // Somebody edited. The plan is made again on the event as Google's spelling of the agreement allows.
-    domain::merge const what = link.base && e.task.local
-                                   ? domain::plan(*link.base, *e.task.local, effective, view.policy, view.mode)
-                                   : std::get<domain::merge_event>(step).what;
+    domain::merge const what = link.base && e.task.local ? domain::plan(*link.base, *e.task.local, effective, view.policy, view.mode)
+                                                         : std::get<domain::merge_event>(step).what;
     finish_stamped(e, stamped, event);
     std::string const attendees_before = link.attendees_data;
     bool const shown_changed = note_event(link, event);

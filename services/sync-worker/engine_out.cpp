@@ -32,8 +32,8 @@ std::string mail_for(effects const& e, std::optional<field_set> pushed, surround
         instant const over = t.all_day ? std::chrono::time_point_cast<std::chrono::microseconds>(t.end_day) : t.end;
         if (over < around.now) return "none";
     }
-    if (pushed && !pushed->has(field::title) && !pushed->has(field::time) && !pushed->has(field::location) &&
-        !pushed->has(field::guests) && !pushed->has(field::description))
+    if (pushed && !pushed->has(field::title) && !pushed->has(field::time) && !pushed->has(field::location) && !pushed->has(field::guests) &&
+        !pushed->has(field::description))
         return "none";
     return asked;
 }
@@ -63,8 +63,7 @@ void record_conflicts(effects& e, std::vector<domain::field_conflict> const& fou
     e.task.pulled_seq = update.sequence;
     update.reason = "edited_on_both_sides";
     update.explanation = "The task and the calendar event were changed at the same time. Both versions are kept; choose one.";
-    for (domain::field_conflict const& c : open)
-        update.conflicts.push_back({std::string(domain::name(c.which)), c.base, c.crm, c.google});
+    for (domain::field_conflict const& c : open) update.conflicts.push_back({std::string(domain::name(c.which)), c.base, c.crm, c.google});
 }
 
 outbound done_with(effects e) {
@@ -91,7 +90,8 @@ outbound refuse(effects e, std::int64_t worked, std::string code, std::string ex
 outbound create(effects e, surroundings const& around) {
     if (!may_write(around.calendar.access_role))
         return refuse(std::move(e), e.task.dirty_seq, "calendar_read_only",
-                      "The calendar chosen for this task can only be read. Choose another calendar or ask its owner for write access.", "failed", around);
+                      "The calendar chosen for this task can only be read. Choose another calendar or ask its owner for write access.",
+                      "failed", around);
     if (!e.link) {
         store::link_row link;
         link.tenant = e.task.tenant;
@@ -188,7 +188,9 @@ std::optional<outbound> after_deletion(effects& e, store::task_row const& before
         domain::task_update& update = tell(e, domain::update_kind::conflict, around);
         e.task.pulled_seq = update.sequence;
         update.reason = "edited_after_delete";
-        update.explanation = "The event was deleted in Google Calendar while the task was edited. Save the task again to put the event back, or cancel the task.";
+        update.explanation =
+            "The event was deleted in Google Calendar while the task was edited. Save the task again to put the event back, or cancel the "
+            "task.";
         e.why = "edited_after_delete";
     }
     e.task.reason = "deleted_in_google";
@@ -210,14 +212,17 @@ outbound next_call(store::task_and_link rows, surroundings const& around) {
         out.call = send_read{};
         return out;
     }
-    if (auto refused = absorb_snapshot(e, around)) return refuse(std::move(e), worked, refused->code, refused->explanation, "failed", around);
+    if (auto refused = absorb_snapshot(e, around))
+        return refuse(std::move(e), worked, refused->code, refused->explanation, "failed", around);
 
     bool const wanted = is_wanted(e, around);
     if (wanted)
         if (auto stopped = after_deletion(e, before, around)) return std::move(*stopped);
-    if (wanted && !e.task.local) return refuse(std::move(e), worked, "internal", "This task could not be read; send it again.", "parked", around);
+    if (wanted && !e.task.local)
+        return refuse(std::move(e), worked, "internal", "This task could not be read; send it again.", "parked", around);
 
-    if (wanted && e.link && e.link->state == domain::link_state::live && e.link->base && e.link->remote && e.task.local && !e.link->frozen) {
+    if (wanted && e.link && e.link->state == domain::link_state::live && e.link->base && e.link->remote && e.task.local &&
+        !e.link->frozen) {
         // What Google holds may have become news through the snapshot alone (a conflict settled, an older message of ours taken over).
         domain::fields const remote = *e.link->remote;
         domain::fields const effective = effective_remote(*e.link, remote);
@@ -330,8 +335,8 @@ effects delete_answered(store::task_and_link rows, store::operation_row operatio
     return e;
 }
 
-effects write_refused(store::task_and_link rows, std::optional<store::operation_row> operation, google::call_error const& error, std::int64_t worked,
-                      surroundings const& around) {
+effects write_refused(store::task_and_link rows, std::optional<store::operation_row> operation, google::call_error const& error,
+                      std::int64_t worked, surroundings const& around) {
     effects e = start(std::move(rows));
     if (operation) {
         operation->state = "failed";

@@ -64,7 +64,8 @@ void describe_guests(domain::task_update& update, effects const& e) {
                 domain::fields one;
                 one.guests.push_back({std::string(json::text_or(item.get_object(), "email")), {}, false});
                 one = domain::normalise(std::move(one));
-                if (!one.guests.empty()) answers[one.guests.front().email] = std::string(json::text_or(item.get_object(), "responseStatus"));
+                if (!one.guests.empty())
+                    answers[one.guests.front().email] = std::string(json::text_or(item.get_object(), "responseStatus"));
             }
     if (!e.task.local) return;
     for (domain::guest const& g : e.task.local->guests) {
@@ -126,11 +127,13 @@ std::optional<domain::refusal> absorb_snapshot(effects& e, surroundings const& a
                 e.link_changed = true;
             };
             for (domain::field f : domain::all_fields)
-                // Both changed it without knowing of each other: the base goes back to what both knew, and Google's value stands as its edit.
+                // Both changed it without knowing of each other: the base goes back to what both knew, and Google's value stands as its
+                // edit.
                 if (taken.blind.has(f)) agree_on(f, taken.base);
             for (domain::field_conflict const& open : link.conflicts) {
                 if (echoes.has(open.which)) {
-                    // The CRM has overwritten its side of the conflict with our older message; its version stays in the record that was sent.
+                    // The CRM has overwritten its side of the conflict with our older message; its version stays in the record that was
+                    // sent.
                     domain::copy(open.which, said, *e.task.local);
                     agree_on(open.which, said);
                 } else if (knows && taken.edited.has(open.which) && link.remote) {
@@ -140,7 +143,8 @@ std::optional<domain::refusal> absorb_snapshot(effects& e, surroundings const& a
             }
         }
     }
-    // The CRM took over an older message after we had moved on (it may have overwritten its own edit by that): tell it where the task stands.
+    // The CRM took over an older message after we had moved on (it may have overwritten its own edit by that): tell it where the task
+    // stands.
     domain::field_set behind;
     for (domain::field f : domain::all_fields) {
         if (!echoes.has(f) || domain::same(f, said, *e.task.local)) continue;
@@ -257,7 +261,8 @@ domain::render_settings render_settings_of(store::connection_row const& connecti
     if (stored && stored->is_object()) {
         if (auto const* templates = json::object_at(stored->get_object(), "title_templates"))
             for (auto const& member : *templates)
-                if (member.value().is_string()) settings.title_templates[std::string(member.key())] = std::string(member.value().get_string());
+                if (member.value().is_string())
+                    settings.title_templates[std::string(member.key())] = std::string(member.value().get_string());
         auto const minutes = json::integer_or(stored->get_object(), "default_duration_minutes", 60);
         settings.default_duration = std::chrono::minutes(std::clamp<std::int64_t>(minutes, 5, 24 * 60));
     }
@@ -274,7 +279,8 @@ store::mirrored_event mirror_of(domain::calendar_event const& event, std::option
     row.location = event.location;
     if (event.time) {
         row.all_day = event.time->all_day;
-        row.start = event.time->all_day ? std::chrono::time_point_cast<std::chrono::microseconds>(event.time->first_day) : event.time->start;
+        row.start =
+            event.time->all_day ? std::chrono::time_point_cast<std::chrono::microseconds>(event.time->first_day) : event.time->start;
         row.end = event.time->all_day ? std::chrono::time_point_cast<std::chrono::microseconds>(event.time->end_day) : event.time->end;
         row.time_zone = event.time->zone;
     }

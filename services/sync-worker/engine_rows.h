@@ -29,7 +29,8 @@ store::operation_row new_operation(effects& e, std::string kind, surroundings co
 bool note_event(store::link_row& link, domain::calendar_event const& event);
 // Google's side of a merge into the rows: pulled values to the task and the CRM, agreement into the bases, open conflicts recorded, what is
 // left to push made due. `remote` is the event, `effective` the event as the plan saw it.
-void take_over(effects& e, domain::merge const& what, domain::fields const& remote, domain::fields const& effective, surroundings const& around);
+void take_over(effects& e, domain::merge const& what, domain::fields const& remote, domain::fields const& effective,
+               surroundings const& around);
 void end_link(effects& e, std::string reason);
 void next_generation(effects& e, surroundings const& around);
 void settle(effects& e, std::int64_t worked, std::string state);

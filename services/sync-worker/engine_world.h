@@ -1,5 +1,6 @@
 #pragma once
-// For the engine's tests: one task, one calendar, a CRM and a Google, all in memory, driven step by step. No Kafka, no SQL: rows are plain values.
+// For the engine's tests: one task, one calendar, a CRM and a Google, all in memory, driven step by step. No Kafka, no SQL: rows are plain
+// values.
 
 #include "engine.h"
 
@@ -27,9 +28,9 @@ public:
     void google_delete();
     void google_adds_guest(std::string const& email);
     // --- calbridge ---
-    void push(fault with = fault::none);   // one decision and its call
-    void pull();                           // the event, when it exists or existed
-    void settle_down();                    // until nothing moves any more (at most a bounded number of rounds)
+    void push(fault with = fault::none);  // one decision and its call
+    void pull();                          // the event, when it exists or existed
+    void settle_down();                   // until nothing moves any more (at most a bounded number of rounds)
 
     std::string crm(std::string const& field) const;
     std::string google(std::string const& field) const;

@@ -165,7 +165,8 @@ void engine_world::apply(google::event_write const& what) {
     domain::fields const& v = what.values;
     domain::calendar_event& e = *event_;
     if (what.pushed.has(field::title)) e.summary = v.title;
-    if (what.pushed.has(field::description) || what.pushed.has(field::footer)) e.description = domain::join_description(v.description, v.footer);
+    if (what.pushed.has(field::description) || what.pushed.has(field::footer))
+        e.description = domain::join_description(v.description, v.footer);
     if (what.pushed.has(field::location)) e.location = v.location;
     if (what.pushed.has(field::time)) e.time = v.time;
     if (what.pushed.has(field::color)) e.color_id = v.color_id;
@@ -198,7 +199,8 @@ void engine_world::push(fault with) {
         std::string const id = step.change.link->event_id;
         bool const there = event_ && event_->id == id;
         auto const operation = step.operation;
-        if (operation && operation->kind == "delete" && (!there || event_->is_cancelled())) return commit(delete_answered(rows(), *operation, worked, around()));
+        if (operation && operation->kind == "delete" && (!there || event_->is_cancelled()))
+            return commit(delete_answered(rows(), *operation, worked, around()));
         if (link->state == domain::link_state::pending && !there) {
             if (operation) commit(operation_abandoned(rows(), *operation, "not_found"));
             return;
@@ -390,7 +392,8 @@ TEST(EngineWorld, CrmWinsSettlesTheFieldAndRecordsWhatLost) {
     EXPECT_EQ(w.google("title"), "From CRM");
     bool kept = false;
     for (auto const& o : w.operations)
-        if (o.kind == "pull" || o.kind == "patch") kept = kept || (o.before && o.before->title == "From Google") || (o.expected && o.expected->title == "From CRM");
+        if (o.kind == "pull" || o.kind == "patch")
+            kept = kept || (o.before && o.before->title == "From Google") || (o.expected && o.expected->title == "From CRM");
     EXPECT_TRUE(kept);
 }
 
@@ -510,8 +513,8 @@ TEST(EngineWorld, ImpossibleTimesAreToldInWordsAndNothingIsSent) {
     EXPECT_FALSE(w.updates.back().explanation.empty());
 }
 
-// Random histories: both sides edit, calls crash and lose their answers, the CRM lags behind. At rest both sides hold the same, or a conflict record
-// holds both versions; the last edit of a field on either side is never gone without trace; a quiet system writes nothing.
+// Random histories: both sides edit, calls crash and lose their answers, the CRM lags behind. At rest both sides hold the same, or a
+// conflict record holds both versions; the last edit of a field on either side is never gone without trace; a quiet system writes nothing.
 TEST(EngineWorld, RandomHistoriesConvergeAndLoseNothing) {
     char const* const names[] = {"title", "location", "description"};
     for (std::uint32_t seed = 1; seed <= 3000; ++seed) {
@@ -524,8 +527,18 @@ TEST(EngineWorld, RandomHistoriesConvergeAndLoseNothing) {
             std::string const field = names[random() % 3];
             std::string const value = "v" + std::to_string(seed) + "." + std::to_string(step);
             switch (random() % 8) {
-            case 0: case 1: w.crm_edit(field, value, random() % 2 == 0); last_crm[field] = value; ++edits; break;
-            case 2: case 3: w.google_edit(field, value); last_google[field] = value; ++edits; break;
+            case 0:
+            case 1:
+                w.crm_edit(field, value, random() % 2 == 0);
+                last_crm[field] = value;
+                ++edits;
+                break;
+            case 2:
+            case 3:
+                w.google_edit(field, value);
+                last_google[field] = value;
+                ++edits;
+                break;
             case 4: w.pull(); break;
             case 5: w.push(); break;
             case 6: {

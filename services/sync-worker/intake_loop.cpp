@@ -32,7 +32,8 @@ store::poison poison_of(kafka::consumed const& record, tenant_id tenant, std::st
 
 void count(std::string_view topic, std::string_view outcome, double by = 1) {
     metrics::get_counter("calbridge_worker_records_total", "Records taken from Kafka by topic and outcome",
-                         {{"topic", std::string(topic)}, {"outcome", std::string(outcome)}}).add(by);
+                         {{"topic", std::string(topic)}, {"outcome", std::string(outcome)}})
+        .add(by);
 }
 
 }  // namespace
@@ -71,8 +72,11 @@ task<result<std::vector<store::wake>>> intake_loop::try_take_in(std::vector<kafk
         else if (auto* h = std::get_if<store::hint_intake>(&u.what)) hints.push_back(std::move(*h));
         else {
             store::poison& p = std::get<store::poison>(u.what);
-            log::warn("record.quarantined", {{"topic", record.topic}, {"partition", static_cast<std::int64_t>(record.partition)},
-                                             {"offset", record.offset}, {"reason", p.reason}, {"detail", p.detail}});
+            log::warn("record.quarantined", {{"topic", record.topic},
+                                             {"partition", static_cast<std::int64_t>(record.partition)},
+                                             {"offset", record.offset},
+                                             {"reason", p.reason},
+                                             {"detail", p.detail}});
             poisons.push_back(std::move(p));
         }
     }
@@ -111,7 +115,8 @@ task<void> intake_loop::take_in(std::vector<kafka::consumed> batch) {
             auto kept = co_await intake_.take_in({}, {}, std::move(aside));
             if (kept) {
                 count("any", "quarantined");
-                log::warn("record.quarantined", log::with({{"topic", batch.front().topic}, {"offset", batch.front().offset}}, wakes.error()));
+                log::warn("record.quarantined",
+                          log::with({{"topic", batch.front().topic}, {"offset", batch.front().offset}}, wakes.error()));
                 consumer_.store(batch);
                 co_return;
             }

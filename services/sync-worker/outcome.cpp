@@ -8,8 +8,7 @@ next_move after(google::call_error const& error, call_kind kind) {
     if (error.calendar_gone) return next_move::stop_calendar;
     switch (error.code) {
     case errc::timed_out:
-    case errc::unavailable:
-        return kind == call_kind::list ? next_move::defer_calendar : next_move::retry_task;
+    case errc::unavailable: return kind == call_kind::list ? next_move::defer_calendar : next_move::retry_task;
     case errc::rate_limited:
     case errc::client_rejected:
     case errc::unauthorized:
@@ -24,7 +23,8 @@ next_move after(google::call_error const& error, call_kind kind) {
     case errc::too_large:
     case errc::internal:
         // An answer that cannot be read (garbage, cut) says nothing about what the write did; a 400 does.
-        if (kind == call_kind::list || error.outcome_unknown) return kind == call_kind::list ? next_move::defer_calendar : next_move::retry_task;
+        if (kind == call_kind::list || error.outcome_unknown)
+            return kind == call_kind::list ? next_move::defer_calendar : next_move::retry_task;
         return next_move::refuse;
     }
     return next_move::defer_calendar;

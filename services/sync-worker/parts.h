@@ -24,7 +24,7 @@ struct limits {
     int pushes_at_once{8};
     int calendars_at_once{64};
     int pages_max{10000};
-    int passes_burst{5};              // passes of one calendar at once, refilled one a second
+    int passes_burst{5};  // passes of one calendar at once, refilled one a second
     retry::policy backoff{};
 };
 
@@ -36,13 +36,14 @@ struct parts {
     crypto::key_ring const& stamps;
     clock const& now;
     random_source& random;
-    std::string owner;                // lease owner: stable per replica
+    std::string owner;  // lease owner: stable per replica
     limits within{};
     bool updates_as_json{true};
 };
 
 // Runs `call` with the connection's access token; when Google answers 401, once more with a refreshed one.
 template <class T>
-task<google::answer<T>> authorised(parts const& with, tenant_id tenant, connection_id connection, std::function<task<google::answer<T>>(secret const&)> call);
+task<google::answer<T>> authorised(parts const& with, tenant_id tenant, connection_id connection,
+                                   std::function<task<google::answer<T>>(secret const&)> call);
 
 }  // namespace calbridge::worker

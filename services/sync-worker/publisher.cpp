@@ -84,8 +84,8 @@ task<void> publisher::mark() {
 
 store::outbox_message message_of(domain::task_update const& update, uuid message_id, instant at, bool as_json) {
     wire::encoding const as = as_json ? wire::encoding::json : wire::encoding::protobuf;
-    return cloud_event(update.tenant, wire::topic_task_updates, wire::record_key(update.tenant, update.user), "calbridge.tasks.updated.v1", message_id, at,
-                       as, wire::encode_task_update(update, as));
+    return cloud_event(update.tenant, wire::topic_task_updates, wire::record_key(update.tenant, update.user), "calbridge.tasks.updated.v1",
+                       message_id, at, as, wire::encode_task_update(update, as));
 }
 
 store::outbox_message message_of(domain::sync_alert const& alert, uuid message_id, bool as_json) {

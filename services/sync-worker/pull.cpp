@@ -79,7 +79,8 @@ task<result<void>> apply(pass& p, pg::transaction& tx, surroundings const& aroun
                 inbound seen = event_seen(*known->second, stamped, event, around);
                 if (seen.odd) {
                     ++p.out.odd;
-                    auto r = co_await store::quarantine_event(tx, p.held, event.id, *seen.odd, "A linked event could not be read.", event.raw);
+                    auto r =
+                        co_await store::quarantine_event(tx, p.held, event.id, *seen.odd, "A linked event could not be read.", event.raw);
                     if (!r) co_return r.error();
                 }
                 auto r = co_await write(p.with, tx, seen.change, messages);
@@ -150,10 +151,13 @@ task<result<bool>> sweep(pass& p) {
         p.out.why = "mass_delete_brake";
         auto begun = co_await p.with.db.begin(p.held.tenant);
         if (!begun) co_return begun.error();
-        domain::sync_alert alert{p.held.tenant, "brake_pulled", p.held.calendar.str(),
-                                 "A full reading of the calendar misses " + std::to_string(view.missing.size()) + " of " + std::to_string(view.known) +
-                                     " known events. Nothing was deleted; check the calendar and resume.",
-                                 false, p.with.now.now()};
+        domain::sync_alert alert{p.held.tenant,
+                                 "brake_pulled",
+                                 p.held.calendar.str(),
+                                 "A full reading of the calendar misses " + std::to_string(view.missing.size()) + " of " +
+                                     std::to_string(view.known) + " known events. Nothing was deleted; check the calendar and resume.",
+                                 false,
+                                 p.with.now.now()};
         std::vector<store::outbox_message> messages;
         messages.push_back(message_of(alert, time_ordered_uuid(), p.with.updates_as_json));
         auto r = co_await store::write_outbox(**begun, messages);

@@ -79,7 +79,8 @@ task<google::answer<result<void>>> look(turn& t, store::link_row link, std::opti
     auto decide = [&](store::task_and_link rows) -> std::optional<effects> {
         if (!rows.link || rows.link->id != link.id || rows.link->event_id != link.event_id) return {};
         bool const never_there = rows.link->state == domain::link_state::pending;
-        if (operation && operation->kind == "delete" && event.is_cancelled()) return delete_answered(std::move(rows), *operation, t.worked, t.around);
+        if (operation && operation->kind == "delete" && event.is_cancelled())
+            return delete_answered(std::move(rows), *operation, t.worked, t.around);
         if (never_there && missing)
             return operation ? std::optional<effects>(operation_abandoned(std::move(rows), *operation, "not_found")) : std::nullopt;
         std::optional<store::operation_row> stamped;
@@ -149,8 +150,8 @@ task<google::answer<domain::calendar_event>> send(turn& t, outbound const& step)
 
 }  // namespace
 
-task<result<push_outcome>> push_task(parts const& with, store::held_lease held, store::connection_row connection, store::calendar_row calendar,
-                                     task_id id) {
+task<result<push_outcome>> push_task(parts const& with, store::held_lease held, store::connection_row connection,
+                                     store::calendar_row calendar, task_id id) {
     turn t{with, held, surroundings_of(with, std::move(connection), std::move(calendar)), id, 0};
     for (int round = 0; round < rounds_max; ++round) {
         std::optional<outbound> step;
@@ -182,7 +183,8 @@ task<result<push_outcome>> push_task(parts const& with, store::held_lease held, 
 
         auto answer = co_await send(t, *step);
         metrics::get_counter("calbridge_worker_google_writes_total", "Writes to Google by kind and outcome",
-                             {{"kind", step->operation->kind}, {"outcome", answer ? "ok" : std::string(name(answer.error().code))}}).add();
+                             {{"kind", step->operation->kind}, {"outcome", answer ? "ok" : std::string(name(answer.error().code))}})
+            .add();
         if (answer) {
             auto record = [&](store::task_and_link rows) -> std::optional<effects> {
                 if (step->operation->kind == "delete") return delete_answered(std::move(rows), *step->operation, t.worked, t.around);
@@ -195,8 +197,14 @@ task<result<push_outcome>> push_task(parts const& with, store::held_lease held, 
 
         google::call_error const error = answer.error();
         next_move const move = after(error, kind_of(*step));
-        log::info("push.failed", {{"tenant_id", held.tenant}, {"task_id", id}, {"operation_id", step->operation->id}, {"kind", step->operation->kind},
-                                  {"status", error.status}, {"reason", error.reason}, {"err", name(error.code)}, {"next", name(move)}});
+        log::info("push.failed", {{"tenant_id", held.tenant},
+                                  {"task_id", id},
+                                  {"operation_id", step->operation->id},
+                                  {"kind", step->operation->kind},
+                                  {"status", error.status},
+                                  {"reason", error.reason},
+                                  {"err", name(error.code)},
+                                  {"next", name(move)}});
         switch (move) {
         case next_move::look_first: {
             auto looked = co_await look(t, *step->change.link, step->operation);

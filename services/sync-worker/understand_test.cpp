@@ -64,9 +64,11 @@ TEST(Understand, ARetryWakesWithoutRaisingTheCounter) {
     hint.connection = connection_id{random_uuid()};
     hint.calendar = calendar_id{random_uuid()};
     hint.why = domain::cause::retry;
-    auto const retry = understand(record("calendar-changed", wire::encode_calendar_changed(hint), {{"content-type", "application/protobuf"}, {"ce_id", "m1"}}));
+    auto const retry = understand(
+        record("calendar-changed", wire::encode_calendar_changed(hint), {{"content-type", "application/protobuf"}, {"ce_id", "m1"}}));
     hint.why = domain::cause::push;
-    auto const push = understand(record("calendar-changed", wire::encode_calendar_changed(hint), {{"content-type", "application/protobuf"}}));
+    auto const push =
+        understand(record("calendar-changed", wire::encode_calendar_changed(hint), {{"content-type", "application/protobuf"}}));
 
     ASSERT_TRUE(std::holds_alternative<store::hint_intake>(retry.what));
     EXPECT_FALSE(std::get<store::hint_intake>(retry.what).raises);

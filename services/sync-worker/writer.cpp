@@ -14,7 +14,8 @@ surroundings surroundings_of(parts const& with, store::connection_row connection
     return around;
 }
 
-task<result<void>> write(parts const& with, pg::transaction& tx, effects const& what, std::vector<store::outbox_message>& sent_after_commit) {
+task<result<void>> write(parts const& with, pg::transaction& tx, effects const& what,
+                         std::vector<store::outbox_message>& sent_after_commit) {
     if (what.link && what.link_is_new) {
         auto r = co_await store::insert_link(tx, *what.link);
         if (!r) co_return r.error();

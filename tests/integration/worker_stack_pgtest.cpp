@@ -1,5 +1,7 @@
 #include "worker_stack.h"
 
+#include "store/accounts.h"
+
 #include "tests/emulator/discovery.h"
 
 #include <algorithm>
@@ -49,9 +51,12 @@ worker_stack::worker_stack() : ring(crypto::key_ring::parse(secret("k1:MDEyMzQ1N
     tokens.token = std::string(json::text_or(token.as_object(), "access_token"));
 
     sql("INSERT INTO user_calendar_connections (tenant_id, connection_id, user_id, client_id, google_sub, connected_email) VALUES "
-        "('acme', '" + connection.str() + "', 'anna', 'client', 'sub-anna', 'anna@example.com')");
-    sql("INSERT INTO calendars (tenant_id, calendar_id, connection_id, google_calendar_id, time_zone, access_role, is_primary, selected, dirty_seq) VALUES "
-        "('acme', '" + calendar.str() + "', '" + connection.str() + "', 'anna@example.com', 'Europe/Zurich', 'owner', true, true, 1)");
+        "('acme', '" +
+        connection.str() + "', 'anna', 'client', 'sub-anna', 'anna@example.com')");
+    sql("INSERT INTO calendars (tenant_id, calendar_id, connection_id, google_calendar_id, time_zone, access_role, is_primary, selected, "
+        "dirty_seq) VALUES "
+        "('acme', '" +
+        calendar.str() + "', '" + connection.str() + "', 'anna@example.com', 'Europe/Zurich', 'owner', true, true, 1)");
     sql("UPDATE user_calendar_connections SET default_calendar_id = '" + calendar.str() + "'");
 
     http = std::make_unique<emulated_client>(*google);
@@ -81,8 +86,15 @@ json::value worker_stack::control(std::string const& what, std::string body, std
 }
 
 void worker_stack::crm_says(json::object changes) {
-    json::object line{{"tenantId", "acme"}, {"userId", "anna"}, {"taskId", "T-1"}, {"version", ++version}, {"type", "meeting"},
-                      {"title", "Appointment"}, {"location", "Room 1"}, {"start", "2027-01-20T10:00:00"}, {"end", "2027-01-20T11:00:00"},
+    json::object line{{"tenantId", "acme"},
+                      {"userId", "anna"},
+                      {"taskId", "T-1"},
+                      {"version", ++version},
+                      {"type", "meeting"},
+                      {"title", "Appointment"},
+                      {"location", "Room 1"},
+                      {"start", "2027-01-20T10:00:00"},
+                      {"end", "2027-01-20T11:00:00"},
                       {"timeZone", "Europe/Zurich"}};
     for (auto const& member : changes) line[member.key()] = member.value();
     auto decoded = wire::decode_task_changed(json::serialize(line), wire::encoding::json);
@@ -113,7 +125,8 @@ void worker_stack::one_turn() {
 void worker_stack::work(int turns_max) {
     for (int i = 0; i < turns_max; ++i) {
         one_turn();
-        if (sql("SELECT count(*) FROM tasks WHERE synced_seq < dirty_seq") == "0" && sql("SELECT count(*) FROM calendars WHERE synced_seq < dirty_seq") == "0")
+        if (sql("SELECT count(*) FROM tasks WHERE synced_seq < dirty_seq") == "0" &&
+            sql("SELECT count(*) FROM calendars WHERE synced_seq < dirty_seq") == "0")
             return;
         sql("UPDATE tasks SET retry_at = NULL");
         sql("UPDATE calendars SET retry_at = NULL");
@@ -344,7 +357,8 @@ TEST_F(worker_stack, MassDeletionIsNotBelieved) {
     work();
     ASSERT_EQ(sql("SELECT count(*) FROM events WHERE status <> 'cancelled'"), "60");
     google->settings().tombstone_days = 0;
-    for (auto const& e : events()) control("calendars/anna%40example.com/events/" + std::string(json::text_or(e.as_object(), "id")), {}, "DELETE");
+    for (auto const& e : events())
+        control("calendars/anna%40example.com/events/" + std::string(json::text_or(e.as_object(), "id")), {}, "DELETE");
     control("calendars/anna%40example.com/expire_tokens", "{}");
     hint();
 
@@ -359,7 +373,9 @@ TEST_F(worker_stack, MassDeletionIsNotBelieved) {
 
 TEST_F(worker_stack, AnInterruptedFirstImportGoesOnWhereItStopped) {
     control("calendars/anna%40example.com/bulk", R"({"count":6000})");
-    control("faults", R"([{"match":{"method":"GET","path_contains":"/events","nth":3},"action":"status","status":503,"reason":"backendError","times":1}])");
+    control(
+        "faults",
+        R"([{"match":{"method":"GET","path_contains":"/events","nth":3},"action":"status","status":503,"reason":"backendError","times":1}])");
 
     one_turn();
     EXPECT_EQ(sql("SELECT count(*) FROM events"), "5000");
@@ -399,6 +415,23 @@ TEST_F(worker_stack, AWorkerThatLostItsLeaseWritesNothing) {
     EXPECT_EQ(calls("events.patch"), 0);
 }
 
+TEST_F(worker_stack, ARevokedConnectionStopsItsWorkerAtOnce) {
+    crm_says({});
+    work();
+    auto revoke = [](pg::database& in, tenant_id whose, connection_id which) -> task<void> {
+        auto done = co_await store::set_status(in, whose, which, store::connection_status::revoked, "invalid_grant");
+        EXPECT_TRUE(done) << done.error().context;
+    };
+    testing::run_coro(ioc, revoke(*db, tenant, connection));
+    crm_says({{"title", "Contract talk"}});
+
+    one_turn();
+
+    EXPECT_EQ(calls("events.patch"), 0);
+    EXPECT_EQ(json::text_or(events().at(0).as_object(), "summary"), "Appointment");
+    EXPECT_EQ(sql("SELECT synced_seq < dirty_seq FROM tasks"), "t");
+}
+
 TEST_F(worker_stack, AReadOnlyCalendarIsToldInWords) {
     sql("UPDATE calendars SET access_role = 'reader'");
     crm_says({});
@@ -425,7 +458,9 @@ TEST_F(worker_stack, ImpossibleTimesAreToldInWordsAndCorrectable) {
 
 TEST_F(worker_stack, RateLimitsHoldTheCalendarAndLoseNothing) {
     work();
-    control("faults", R"([{"match":{"method":"POST","path_prefix":"/calendar/v3/"},"action":"status","status":403,"domain":"usageLimits","reason":"userRateLimitExceeded","times":1}])");
+    control(
+        "faults",
+        R"([{"match":{"method":"POST","path_prefix":"/calendar/v3/"},"action":"status","status":403,"domain":"usageLimits","reason":"userRateLimitExceeded","times":1}])");
     crm_says({});
     one_turn();
     EXPECT_NE(sql("SELECT coalesce(retry_at::text, '') FROM calendars"), "");

@@ -18,7 +18,8 @@ task<result<std::optional<sealed_tokens>>> read_tokens(pg::database& db, tenant_
 // One refresher at a time across processes: true when this caller may refresh now (lease taken for `life`).
 task<result<bool>> claim_refresh(pg::database& db, tenant_id tenant, connection_id connection, std::chrono::milliseconds life);
 // Stores a refreshed access token; a refresh token only when Google sent a new one; ends the refresh lease.
-task<result<void>> store_refreshed(pg::database& db, tenant_id tenant, connection_id connection, bytes access_token, instant expires_at, std::optional<bytes> refresh_token);
+task<result<void>> store_refreshed(pg::database& db, tenant_id tenant, connection_id connection, bytes access_token, instant expires_at,
+                                   std::optional<bytes> refresh_token);
 task<result<void>> end_refresh(pg::database& db, tenant_id tenant, connection_id connection);
 // Status with its reason; raises the revision; writes audit_log, and for revoked/paused an alert plus its sync-alerts outbox row.
 task<result<void>> set_status(pg::database& db, tenant_id tenant, connection_id connection, connection_status status, std::string reason);
@@ -44,10 +45,13 @@ struct new_connection {
     bytes data_key, access_token, refresh_token;  // wrapped, sealed
     instant token_expires_at{};
 };
-// Insert, or (same user and sub) replace tokens, scopes and mode and make it active again. Returns the connection's id and whether it existed.
-// Sealed values are bound to the connection's id, so ask find_connection_of() for an existing one first; errc::conflict when row.id is not its id.
-// row.is_default is decided here: a user's first connection is the default.
-struct connected { connection_id id; bool existed{}; };
+// Insert, or (same user and sub) replace tokens, scopes and mode and make it active again. Returns the connection's id and whether it
+// existed. Sealed values are bound to the connection's id, so ask find_connection_of() for an existing one first; errc::conflict when
+// row.id is not its id. row.is_default is decided here: a user's first connection is the default.
+struct connected {
+    connection_id id;
+    bool existed{};
+};
 task<result<connected>> save_connection(pg::transaction& tx, new_connection const& what);
 task<result<std::vector<connection_row>>> connections_of(pg::database& db, tenant_id tenant, user_id user);
 task<result<std::optional<connection_row>>> find_connection(pg::database& db, tenant_id tenant, connection_id id);
@@ -58,9 +62,10 @@ struct discovered_calendar {
     std::string google_id, summary, time_zone, access_role;
     bool is_primary{}, deleted{};
 };
-// Upserts what the calendar list shows (access role, zone, name), marks the rest missing_since; on the first discovery selects the primary and makes it
-// default, raises its dirty counter, and places the user's waiting tasks. Returns the calendars with new work.
-task<result<std::vector<wake>>> save_calendars(pg::transaction& tx, tenant_id tenant, connection_id connection, std::vector<discovered_calendar> found);
+// Upserts what the calendar list shows (access role, zone, name), marks the rest missing_since; on the first discovery selects the primary
+// and makes it default, raises its dirty counter, and places the user's waiting tasks. Returns the calendars with new work.
+task<result<std::vector<wake>>> save_calendars(pg::transaction& tx, tenant_id tenant, connection_id connection,
+                                               std::vector<discovered_calendar> found);
 task<result<std::vector<calendar_row>>> calendars_of(pg::database& db, tenant_id tenant, connection_id connection);
 
 }  // namespace calbridge::store

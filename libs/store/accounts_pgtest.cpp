@@ -46,8 +46,9 @@ public:
         co_return std::move(*wakes);
     }
     static std::vector<discovered_calendar> two_calendars() {
-        return {{.google_id = "anna@example.com", .summary = "Anna", .time_zone = "Europe/Berlin", .access_role = "owner", .is_primary = true},
-                {.google_id = "team@group.calendar.google.com", .summary = "Team", .time_zone = "Europe/Berlin", .access_role = "reader"}};
+        return {
+            {.google_id = "anna@example.com", .summary = "Anna", .time_zone = "Europe/Berlin", .access_role = "owner", .is_primary = true},
+            {.google_id = "team@group.calendar.google.com", .summary = "Team", .time_zone = "Europe/Berlin", .access_role = "reader"}};
     }
 
     tenant_id tenant_{"acme"};
@@ -133,8 +134,10 @@ TEST_F(Accounts, ReconnectingReplacesTokensUnderTheSameId) {
         EXPECT_EQ(second->id, first->id);
     }(*this));
 
-    EXPECT_EQ(sql("select status || ' ' || convert_from(refresh_token, 'UTF8') || ' ' || mode || ' ' || failures || ' ' || (calendars_read_at is null) || ' ' || is_default "
-                  "from user_calendar_connections"), "active fresh google_to_crm 0 true true");
+    EXPECT_EQ(sql("select status || ' ' || convert_from(refresh_token, 'UTF8') || ' ' || mode || ' ' || failures || ' ' || "
+                  "(calendars_read_at is null) || ' ' || is_default "
+                  "from user_calendar_connections"),
+              "active fresh google_to_crm 0 true true");
 }
 
 TEST_F(Accounts, ARefreshIsClaimedByOneAndKeepsTheRefreshTokenWhenGoogleSendsNone) {
@@ -179,14 +182,17 @@ TEST_F(Accounts, RevokedIsToldOnceAndOverWhenActiveAgain) {
             auto const revoked = co_await set_status(*t.db_, t.tenant_, saved->id, connection_status::revoked, "invalid_grant");
             worked(revoked);
         }
-        EXPECT_EQ(t.sql("select status || ' ' || status_reason || ' ' || revision from user_calendar_connections"), "revoked invalid_grant 2");
-        EXPECT_EQ(t.sql("select kind || ' ' || (subject = '" + saved->id.str() + "') || ' ' || (resolved_at is null) from alerts"), "connection_revoked true true");
+        EXPECT_EQ(t.sql("select status || ' ' || status_reason || ' ' || revision from user_calendar_connections"),
+                  "revoked invalid_grant 2");
+        EXPECT_EQ(t.sql("select kind || ' ' || (subject = '" + saved->id.str() + "') || ' ' || (resolved_at is null) from alerts"),
+                  "connection_revoked true true");
         EXPECT_EQ(t.sql("select count(*) from outbox where topic = 'sync-alerts' and claimed_until < now()"), "1");
         auto const back = co_await set_status(*t.db_, t.tenant_, saved->id, connection_status::active, "");
         worked(back);
         EXPECT_EQ(t.sql("select resolved_at is not null from alerts"), "t");
         EXPECT_EQ(t.sql("select count(*) from outbox"), "2");
-        EXPECT_EQ(t.sql("select string_agg(detail ->> 'to', ',' order by at) from audit_log where what = 'connection.status'"), "revoked,active");
+        EXPECT_EQ(t.sql("select string_agg(detail ->> 'to', ',' order by at) from audit_log where what = 'connection.status'"),
+                  "revoked,active");
         auto const nobody = co_await set_status(*t.db_, t.tenant_, connection_id{random_uuid()}, connection_status::paused, "");
         failed_with(nobody, errc::not_found);
     }(*this));
@@ -195,8 +201,9 @@ TEST_F(Accounts, RevokedIsToldOnceAndOverWhenActiveAgain) {
 TEST_F(Accounts, RevokingGivesUpChannelsAndReturningAsksForNewOnes) {
     calendar_id const calendar = add_calendar("acme", "anna");
     connection_id const connection = connection_of(calendar);
-    sql("insert into channels (tenant_id, channel_id, connection_id, calendar_id, token_hash, state, resource_id) values ('acme', gen_random_uuid(), '" + connection.str() + "', '" +
-        calendar.str() + "', 'h', 'active', 'r')");
+    sql("insert into channels (tenant_id, channel_id, connection_id, calendar_id, token_hash, state, resource_id) values ('acme', "
+        "gen_random_uuid(), '" +
+        connection.str() + "', '" + calendar.str() + "', 'h', 'active', 'r')");
     run([](Accounts& t, connection_id c) -> task<void> {
         auto const revoked = co_await set_status(*t.db_, t.tenant_, c, connection_status::revoked, "invalid_grant");
         worked(revoked);

@@ -10,13 +10,17 @@ namespace calbridge::store {
 
 namespace {
 
-constexpr pg::statement open_alert{"open_alert",
-    "INSERT INTO alerts (tenant_id, alert_id, kind, subject, explanation) VALUES ($1, $2, $3, $4, $5) "
-    "ON CONFLICT (tenant_id, kind, subject) WHERE resolved_at IS NULL DO NOTHING RETURNING raised_at"};
-constexpr pg::statement close_alert{"close_alert",
-    "UPDATE alerts SET resolved_at = now() WHERE tenant_id = $1 AND kind = $2 AND subject = $3 AND resolved_at IS NULL RETURNING resolved_at"};
-constexpr pg::statement release{"release_outbox",
-    "UPDATE outbox SET claimed_until = '-infinity' WHERE tenant_id = $1 AND outbox_id = $2"};
+constexpr pg::statement open_alert{"open_alert", R"(
+    INSERT INTO alerts (tenant_id, alert_id, kind, subject, explanation)
+    VALUES ($1, $2, $3, $4, $5)
+    ON CONFLICT (tenant_id, kind, subject)
+    WHERE resolved_at IS NULL DO NOTHING
+    RETURNING raised_at)"};
+constexpr pg::statement close_alert{"close_alert", R"(
+    UPDATE alerts SET resolved_at = now()
+    WHERE tenant_id = $1 AND kind = $2 AND subject = $3 AND resolved_at IS NULL
+    RETURNING resolved_at)"};
+constexpr pg::statement release{"release_outbox", "UPDATE outbox SET claimed_until = '-infinity' WHERE tenant_id = $1 AND outbox_id = $2"};
 
 outbox_message message_of(alert const& what, bool resolved, instant at) {
     domain::sync_alert const value{

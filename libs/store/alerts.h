@@ -1,8 +1,8 @@
 #pragma once
 // What admins are told: one open alert per kind and subject, a message on sync-alerts when it opens and when it is over.
 
-#include "common/pg/database.h"
 #include "common/base/ids.h"
+#include "common/pg/database.h"
 
 #include <string>
 

@@ -7,37 +7,48 @@ namespace calbridge::store {
 
 namespace {
 
-constexpr pg::statement claim{"claim_channel_duties",
-    "SELECT what, tenant_id, user_id, connection_id, calendar_id, google_calendar_id, mode, connection_status, failures, channel_id, resource_id, state, "
-    "expires_at, renew_at, verified_at, created_at FROM claim_channel_duties($1::bigint::integer, $2)"};
-constexpr pg::statement insert{"insert_channel",
-    "INSERT INTO channels (tenant_id, channel_id, connection_id, calendar_id, token_hash, state) VALUES ($1, $2, $3, $4, $5, 'pending')"};
-constexpr pg::statement raise_calendar{"raise_watched_calendar",
-    "UPDATE calendars SET dirty_seq = dirty_seq + 1, dirty_at = CASE WHEN synced_seq < dirty_seq THEN coalesce(dirty_at, now()) ELSE now() END, "
-    "channel_failures = 0, pushable = true, channel_due_at = $3 "
-    "WHERE tenant_id = $1 AND calendar_id = $2 AND selected AND missing_since IS NULL"};
-constexpr pg::statement supersede{"supersede_channels",
-    "UPDATE channels SET state = 'superseded', superseded_at = now(), resource_id = coalesce(resource_id, $4) "
-    "WHERE tenant_id = $1 AND calendar_id = $2 AND channel_id <> $3 AND state IN ('pending', 'active')"};
-constexpr pg::statement activate{"activate_channel",
-    "UPDATE channels SET state = 'active', resource_id = $3, expires_at = $4, renew_at = $5 WHERE tenant_id = $1 AND channel_id = $2 AND state = 'pending'"};
+constexpr pg::statement claim{"claim_channel_duties", R"(
+    SELECT what, tenant_id, user_id, connection_id, calendar_id, google_calendar_id, mode, connection_status, failures,
+    channel_id, resource_id, state, expires_at, renew_at, verified_at, created_at
+    FROM claim_channel_duties($1::bigint::integer, $2))"};
+constexpr pg::statement insert{"insert_channel", R"(
+    INSERT INTO channels (tenant_id, channel_id, connection_id, calendar_id, token_hash, state)
+    VALUES ($1, $2, $3, $4, $5, 'pending'))"};
+constexpr pg::statement raise_calendar{"raise_watched_calendar", R"(
+    UPDATE calendars SET dirty_seq = dirty_seq + 1, dirty_at = CASE WHEN synced_seq < dirty_seq THEN coalesce(dirty_at, now())
+    ELSE now() END, channel_failures = 0, pushable = true, channel_due_at = $3
+    WHERE tenant_id = $1 AND calendar_id = $2 AND selected AND missing_since IS NULL)"};
+constexpr pg::statement supersede{"supersede_channels", R"(
+    UPDATE channels SET state = 'superseded', superseded_at = now(), resource_id = coalesce(resource_id, $4)
+    WHERE tenant_id = $1 AND calendar_id = $2 AND channel_id <> $3 AND state IN ('pending', 'active'))"};
+constexpr pg::statement activate{"activate_channel", R"(
+    UPDATE channels SET state = 'active', resource_id = $3, expires_at = $4, renew_at = $5
+    WHERE tenant_id = $1 AND channel_id = $2 AND state = 'pending')"};
 // Whoever superseded or stopped it while Google was answering did not know how to stop it at Google.
-constexpr pg::statement leave{"leave_channel",
-    "UPDATE channels SET state = 'superseded', resource_id = $3, expires_at = $4, superseded_at = now() - interval '1 hour', claimed_until = '-infinity' "
-    "WHERE tenant_id = $1 AND channel_id = $2 AND state <> 'active'"};
-constexpr pg::statement hold_watched{"hold_watched_calendar",
-    "SELECT 1 FROM calendars WHERE tenant_id = $1 AND calendar_id = (SELECT calendar_id FROM channels WHERE tenant_id = $1 AND channel_id = $2) FOR NO KEY UPDATE"};
-constexpr pg::statement stop{"stop_channel",
-    "WITH before AS (SELECT tenant_id, channel_id, calendar_id, state FROM channels WHERE tenant_id = $1 AND channel_id = $2 FOR NO KEY UPDATE), "
-    "due AS (UPDATE calendars c SET channel_due_at = now() FROM before b WHERE (c.tenant_id, c.calendar_id) = (b.tenant_id, b.calendar_id) AND b.state = 'active') "
-    "UPDATE channels h SET state = 'stopped', state_reason = $3, stopped_at = now() FROM before b "
-    "WHERE (h.tenant_id, h.channel_id) = (b.tenant_id, b.channel_id) AND h.state <> 'stopped'"};
-constexpr pg::statement count_failure{"channel_failed",
-    "UPDATE calendars SET channel_failures = channel_failures + 1, pushable = pushable AND NOT $3, channel_due_at = now() + $4 * interval '1 millisecond' "
-    "WHERE tenant_id = $1 AND calendar_id = $2 RETURNING channel_failures"};
-constexpr pg::statement drop_pending{"drop_pending_channel",
-    "UPDATE channels SET failures = failures + 1, state_reason = $3, state = CASE WHEN $4 THEN state ELSE 'stopped' END, "
-    "stopped_at = CASE WHEN $4 THEN stopped_at ELSE now() END WHERE tenant_id = $1 AND channel_id = $2 AND state = 'pending'"};
+constexpr pg::statement leave{"leave_channel", R"(
+    UPDATE channels SET state = 'superseded', resource_id = $3, expires_at = $4,
+    superseded_at = now() - interval '1 hour', claimed_until = '-infinity'
+    WHERE tenant_id = $1 AND channel_id = $2 AND state <> 'active')"};
+constexpr pg::statement hold_watched{"hold_watched_calendar", R"(
+    SELECT 1 FROM calendars
+    WHERE tenant_id = $1 AND calendar_id = (SELECT calendar_id FROM channels WHERE tenant_id = $1
+    AND channel_id = $2) FOR NO KEY UPDATE)"};
+constexpr pg::statement stop{"stop_channel", R"(
+    WITH before AS (SELECT tenant_id, channel_id, calendar_id, state FROM channels WHERE tenant_id = $1
+    AND channel_id = $2 FOR NO KEY UPDATE), due AS (UPDATE calendars c SET channel_due_at = now() FROM before b
+    WHERE (c.tenant_id, c.calendar_id) = (b.tenant_id, b.calendar_id) AND b.state = 'active')
+    UPDATE channels h SET state = 'stopped', state_reason = $3, stopped_at = now()
+    FROM before b
+    WHERE (h.tenant_id, h.channel_id) = (b.tenant_id, b.channel_id) AND h.state <> 'stopped')"};
+constexpr pg::statement count_failure{"channel_failed", R"(
+    UPDATE calendars SET channel_failures = channel_failures + 1, pushable = pushable AND NOT $3,
+    channel_due_at = now() + $4 * interval '1 millisecond'
+    WHERE tenant_id = $1 AND calendar_id = $2
+    RETURNING channel_failures)"};
+constexpr pg::statement drop_pending{"drop_pending_channel", R"(
+    UPDATE channels SET failures = failures + 1, state_reason = $3, state = CASE WHEN $4 THEN state ELSE 'stopped' END,
+    stopped_at = CASE WHEN $4 THEN stopped_at ELSE now() END
+    WHERE tenant_id = $1 AND channel_id = $2 AND state = 'pending')"};
 
 result<channel_duty> read_duty(row_reader& r) {
     channel_duty d;
@@ -143,8 +154,8 @@ task<result<void>> stop_channel_row(pg::database& db, tenant_id tenant, channel_
     co_return result<void>{};
 }
 
-task<result<int>> channel_failed(pg::database& db, tenant_id tenant, calendar_id calendar, channel_id id, std::string why, bool permanent, bool outcome_unknown,
-                                 std::chrono::milliseconds retry_in) {
+task<result<int>> channel_failed(pg::database& db, tenant_id tenant, calendar_id calendar, channel_id id, std::string why, bool permanent,
+                                 bool outcome_unknown, std::chrono::milliseconds retry_in) {
     auto tx = co_await db.begin(tenant);
     if (!tx) co_return tx.error();
     pg::params counted, dropped;

@@ -7,14 +7,17 @@ namespace calbridge::store {
 namespace {
 
 constexpr pg::statement polls{"claim_polls",
-    "SELECT tenant_id, user_id, calendar_id, degraded FROM claim_polls($1::bigint::integer, $2, $3, $4)"};
+                              "SELECT tenant_id, user_id, calendar_id, degraded FROM claim_polls($1::bigint::integer, $2, $3, $4)"};
 constexpr pg::statement overdue{"overdue_work", "SELECT tenant_id, user_id, calendar_id FROM overdue_work($1::bigint::integer, $2)"};
-constexpr pg::statement waiting{"place_waiting_tasks", "SELECT tenant_id, user_id, calendar_id FROM place_waiting_tasks($1::bigint::integer)"};
+constexpr pg::statement waiting{"place_waiting_tasks",
+                                "SELECT tenant_id, user_id, calendar_id FROM place_waiting_tasks($1::bigint::integer)"};
 constexpr pg::statement idle{"claim_idle_grants", "SELECT tenant_id, connection_id FROM claim_idle_grants($1::bigint::integer)"};
-constexpr pg::statement stale{"claim_stale_discoveries", "SELECT tenant_id, connection_id FROM claim_stale_discoveries($1::bigint::integer)"};
+constexpr pg::statement stale{"claim_stale_discoveries",
+                              "SELECT tenant_id, connection_id FROM claim_stale_discoveries($1::bigint::integer)"};
 constexpr pg::statement sweep{"retain", "SELECT retain($1::bigint::integer)"};
-constexpr pg::statement figures{"read_backlog",
-    "SELECT pending_calendars, pending_tasks, outbox_pending, calendars_without_channel, oldest_pending_seconds FROM read_backlog()"};
+constexpr pg::statement figures{"read_backlog", R"(
+    SELECT pending_calendars, pending_tasks, outbox_pending, calendars_without_channel, oldest_pending_seconds
+    FROM read_backlog())"};
 
 wake read_wake(row_reader& r) {
     wake w;
@@ -47,8 +50,8 @@ std::vector<idle_grant> read_grants(pg::rows const& rows) {
 
 }  // namespace
 
-task<result<std::vector<poll_duty>>> claim_polls(pg::database& db, int most, std::chrono::milliseconds active, std::chrono::milliseconds idle_wait,
-                                                 double random) {
+task<result<std::vector<poll_duty>>> claim_polls(pg::database& db, int most, std::chrono::milliseconds active,
+                                                 std::chrono::milliseconds idle_wait, double random) {
     pg::params with;
     with.add(most).add(static_cast<std::int64_t>(active.count())).add(static_cast<std::int64_t>(idle_wait.count())).add(random);
     auto const rows = co_await pg::run_once_untenanted(db, polls, std::move(with));

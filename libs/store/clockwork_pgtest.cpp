@@ -127,7 +127,8 @@ TEST_F(Clockwork, WhatACrashLeftPendingIsSupersededWithTheResourceThatStopsIt) {
         auto const second = co_await t.duties();
         EXPECT_EQ(second.at(0).what, kind::open);
         auto const good = co_await t.open_active(second.at(0));
-        EXPECT_EQ(t.sql("select state || ' ' || resource_id from channels where channel_id = '" + lost.id.str() + "'"), "superseded resource");
+        EXPECT_EQ(t.sql("select state || ' ' || resource_id from channels where channel_id = '" + lost.id.str() + "'"),
+                  "superseded resource");
 
         auto const late = co_await t.activate(lost);
         failed_with(late, errc::gone);
@@ -159,7 +160,8 @@ TEST_F(Clockwork, FailuresAreCountedAndWaitedOut) {
             EXPECT_EQ(opening.size(), 1U);
             EXPECT_EQ(opening.at(0).failures, n - 1);
             auto const pending = co_await t.open_pending(opening.at(0));
-            auto const failures = co_await channel_failed(*t.db_, pending.tenant, t.calendar_, pending.id, "unavailable", false, n == 3, 600s);
+            auto const failures =
+                co_await channel_failed(*t.db_, pending.tenant, t.calendar_, pending.id, "unavailable", false, n == 3, 600s);
             EXPECT_TRUE(worked(failures) && *failures == n);
             EXPECT_TRUE((co_await t.duties()).empty());
             t.channel_is_due();
@@ -175,7 +177,8 @@ TEST_F(Clockwork, ARefusedCalendarIsRememberedAndRetriedRarely) {
     run([](Clockwork& t) -> task<void> {
         auto const opening = co_await t.duties();
         auto const pending = co_await t.open_pending(opening.at(0));
-        auto const failures = co_await channel_failed(*t.db_, pending.tenant, t.calendar_, pending.id, "pushNotSupported", true, false, 168h);
+        auto const failures =
+            co_await channel_failed(*t.db_, pending.tenant, t.calendar_, pending.id, "pushNotSupported", true, false, 168h);
         worked(failures);
         EXPECT_EQ(t.of_calendar(t.calendar_, "pushable"), "f");
         EXPECT_TRUE((co_await t.duties()).empty());
@@ -210,9 +213,12 @@ TEST_F(Clockwork, PollsRaiseTheCounterAndMoveOn) {
         auto const second = co_await claim_polls(*t.db_, 10, 120s, 3600s, 0.5);
         EXPECT_TRUE(worked(first) && first->size() == 1 && first->at(0).degraded);
         EXPECT_TRUE(worked(second) && second->empty());
-        EXPECT_EQ(t.of_calendar(t.calendar_, "dirty_seq || ' ' || (next_poll_at - now() between interval '89 s' and interval '151 s')"), "1 true");
-        t.sql("insert into channels (tenant_id, channel_id, connection_id, calendar_id, token_hash, state, verified_at, expires_at) values ('acme', gen_random_uuid(), '" +
-              t.connection_of(t.calendar_).str() + "', '" + t.calendar_.str() + "', 'h', 'active', now(), now() + interval '1 day')");
+        EXPECT_EQ(t.of_calendar(t.calendar_, "dirty_seq || ' ' || (next_poll_at - now() between interval '89 s' and interval '151 s')"),
+                  "1 true");
+        t.sql(
+            "insert into channels (tenant_id, channel_id, connection_id, calendar_id, token_hash, state, verified_at, expires_at) values "
+            "('acme', gen_random_uuid(), '" +
+            t.connection_of(t.calendar_).str() + "', '" + t.calendar_.str() + "', 'h', 'active', now(), now() + interval '1 day')");
         t.sql("update calendars set next_poll_at = now()");
         auto const healthy = co_await claim_polls(*t.db_, 10, 120s, 3600s, 0.5);
         EXPECT_TRUE(worked(healthy) && healthy->size() == 1 && !healthy->at(0).degraded);
@@ -228,11 +234,13 @@ TEST_F(Clockwork, OverdueWorkIsNamedAtMostOnceInItsGrace) {
     calendar_id const tasks_only = add_calendar("acme", "bert");
     calendar_id const fresh = add_calendar("acme", "carl");
     calendar_id const held = add_calendar("acme", "dora");
-    sql("update calendars set dirty_seq = 1, dirty_at = now() - interval '1 minute' where calendar_id in ('" + calendar_.str() + "', '" + held.str() + "')");
+    sql("update calendars set dirty_seq = 1, dirty_at = now() - interval '1 minute' where calendar_id in ('" + calendar_.str() + "', '" +
+        held.str() + "')");
     sql("update calendars set dirty_seq = 1, dirty_at = now() where calendar_id = '" + fresh.str() + "'");
     sql("update calendars set lease_until = now() + interval '1 minute' where calendar_id = '" + held.str() + "'");
-    sql("insert into tasks (tenant_id, task_id, user_id, version, snapshot, calendar_id, received_at) values ('acme', 't', 'bert', 1, '{}', '" + tasks_only.str() +
-        "', now() - interval '1 minute')");
+    sql("insert into tasks (tenant_id, task_id, user_id, version, snapshot, calendar_id, received_at) values ('acme', 't', 'bert', 1, "
+        "'{}', '" +
+        tasks_only.str() + "', now() - interval '1 minute')");
     run([](Clockwork& t, std::set<calendar_id> expected) -> task<void> {
         auto const first = co_await overdue_work(*t.db_, 10, 30s);
         auto const second = co_await overdue_work(*t.db_, 10, 30s);
@@ -245,7 +253,8 @@ TEST_F(Clockwork, OverdueWorkIsNamedAtMostOnceInItsGrace) {
 }
 
 TEST_F(Clockwork, TasksThatMissedTheirDiscoveryArePlaced) {
-    sql("insert into tasks (tenant_id, task_id, user_id, version, snapshot, state) values ('acme', 't1', 'anna', 1, '{}', 'waiting'), ('acme', 't2', 'nobody', 1, '{}', 'waiting')");
+    sql("insert into tasks (tenant_id, task_id, user_id, version, snapshot, state) values ('acme', 't1', 'anna', 1, '{}', 'waiting'), "
+        "('acme', 't2', 'nobody', 1, '{}', 'waiting')");
     run([](Clockwork& t) -> task<void> {
         auto const placed = co_await place_waiting(*t.db_, 10);
         EXPECT_TRUE(worked(placed) && placed->size() == 1 && placed->at(0).calendar == t.calendar_);
@@ -262,7 +271,9 @@ TEST_F(Clockwork, IdleGrantsAndStaleDiscoveriesAreNamedOnceInAWhile) {
         auto const read = co_await stale_discoveries(*t.db_, 10);
         EXPECT_TRUE(worked(used) && used->empty());
         EXPECT_TRUE(worked(read) && read->empty());
-        t.sql("update user_calendar_connections set token_expires_at = now() - interval '1 day', calendars_read_at = now() - interval '25 hours'");
+        t.sql(
+            "update user_calendar_connections set token_expires_at = now() - interval '1 day', calendars_read_at = now() - interval '25 "
+            "hours'");
         for (std::size_t const expected : {1U, 0U}) {
             auto const idle = co_await idle_grants(*t.db_, 10);
             auto const stale = co_await stale_discoveries(*t.db_, 10);
@@ -274,14 +285,18 @@ TEST_F(Clockwork, IdleGrantsAndStaleDiscoveriesAreNamedOnceInAWhile) {
 
 TEST_F(Clockwork, RetentionTakesTheOldAndLeavesWhatStillServes) {
     std::string const connection = connection_of(calendar_).str();
-    sql("insert into inbox (tenant_id, source, message_id, seen_at) select 'acme', 's', n::text, now() - interval '15 days' from generate_series(1, 5) n");
+    sql("insert into inbox (tenant_id, source, message_id, seen_at) select 'acme', 's', n::text, now() - interval '15 days' from "
+        "generate_series(1, 5) n");
     sql("insert into inbox (tenant_id, source, message_id) values ('acme', 's', 'new')");
-    sql("insert into outbox (tenant_id, message_id, topic, message_key, value, status, sent_at) values ('acme', gen_random_uuid(), 't', 'k', 'v', 'sent', now() - interval '2 days'), "
+    sql("insert into outbox (tenant_id, message_id, topic, message_key, value, status, sent_at) values ('acme', gen_random_uuid(), 't', "
+        "'k', 'v', 'sent', now() - interval '2 days'), "
         "('acme', gen_random_uuid(), 't', 'k', 'v', 'pending', null)");
     sql("insert into tasks (tenant_id, task_id, user_id, version, snapshot) values ('acme', 't', 'anna', 1, '{}')");
-    sql("insert into task_links (tenant_id, link_id, task_id, connection_id, calendar_id, google_calendar_id, google_calendar_event_id) values ('acme', gen_random_uuid(), 't', '" + connection +
-        "', '" + calendar_.str() + "', 'g', 'e')");
-    sql("insert into operations (tenant_id, operation_id, link_id, calendar_id, sequence, kind, state, created_at) select 'acme', gen_random_uuid(), link_id, calendar_id, n, 'patch', "
+    sql("insert into task_links (tenant_id, link_id, task_id, connection_id, calendar_id, google_calendar_id, google_calendar_event_id) "
+        "values ('acme', gen_random_uuid(), 't', '" +
+        connection + "', '" + calendar_.str() + "', 'g', 'e')");
+    sql("insert into operations (tenant_id, operation_id, link_id, calendar_id, sequence, kind, state, created_at) select 'acme', "
+        "gen_random_uuid(), link_id, calendar_id, n, 'patch', "
         "case when n = 1 then 'pending' else 'done' end, now() - interval '31 days' from task_links, generate_series(1, 3) n");
     run([](Clockwork& t) -> task<void> {
         auto const some = co_await retain(*t.db_, 3);
@@ -292,7 +307,8 @@ TEST_F(Clockwork, RetentionTakesTheOldAndLeavesWhatStillServes) {
 
     EXPECT_EQ(sql("select string_agg(message_id, ',') from inbox"), "new");
     EXPECT_EQ(sql("select string_agg(status, ',') from outbox"), "pending");
-    EXPECT_EQ(sql("select string_agg(sequence::text, ',' order by sequence) from operations"), "1,3") << "an unanswered one and the newest stay";
+    EXPECT_EQ(sql("select string_agg(sequence::text, ',' order by sequence) from operations"), "1,3")
+        << "an unanswered one and the newest stay";
 }
 
 TEST_F(Clockwork, BacklogCountsWhatWaits) {

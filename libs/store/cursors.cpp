@@ -6,20 +6,27 @@ namespace calbridge::store {
 
 namespace {
 
-constexpr pg::statement save{"save_cursor",
-    "UPDATE calendars SET sync_token = coalesce($4, sync_token), sync_fingerprint = coalesce(nullif($5, ''), sync_fingerprint), synced_seq = greatest(synced_seq, coalesce($6, synced_seq)), "
-    "dirty_at = CASE WHEN $6 IS NULL THEN dirty_at WHEN $6 < dirty_seq THEN now() END, pass_page_token = $7, pass_dirty_seq = $8, pass_id = greatest(pass_id, $9), "
-    "time_zone = coalesce(nullif($10, ''), time_zone), last_changed_at = CASE WHEN $11 THEN now() ELSE last_changed_at END, retry_at = NULL, failures = 0, "
-    "last_error = '', last_synced_at = now() WHERE tenant_id = $1 AND calendar_id = $2 AND lease_epoch = $3"};
-constexpr pg::statement note_sync{"note_sync",
-    "UPDATE user_calendar_connections u SET last_synced_at = now() FROM calendars c WHERE c.tenant_id = $1 AND c.calendar_id = $2 "
-    "AND (u.tenant_id, u.connection_id) = (c.tenant_id, c.connection_id) AND (u.last_synced_at IS NULL OR u.last_synced_at < now() - interval '10 seconds')"};
-constexpr pg::statement drop{"drop_cursor",
-    "UPDATE calendars SET sync_token = NULL, sync_fingerprint = '', pass_page_token = NULL, pass_dirty_seq = NULL, "
-    "dirty_seq = dirty_seq + 1, dirty_at = coalesce(dirty_at, now()) WHERE tenant_id = $1 AND calendar_id = $2 AND lease_epoch = $3"};
-constexpr pg::statement defer{"defer_calendar",
-    "UPDATE calendars SET retry_at = now() + $4 * interval '1 millisecond', failures = failures + 1, last_error = $5 "
-    "WHERE tenant_id = $1 AND calendar_id = $2 AND lease_epoch = $3 AND lease_owner IS NOT NULL"};
+constexpr pg::statement save{"save_cursor", R"(
+    UPDATE calendars SET sync_token = coalesce($4, sync_token),
+    sync_fingerprint = coalesce(nullif($5, ''), sync_fingerprint),
+    synced_seq = greatest(synced_seq, coalesce($6, synced_seq)),
+    dirty_at = CASE WHEN $6 IS NULL THEN dirty_at WHEN $6 < dirty_seq THEN now() END, pass_page_token = $7,
+    pass_dirty_seq = $8, pass_id = greatest(pass_id, $9), time_zone = coalesce(nullif($10, ''), time_zone),
+    last_changed_at = CASE WHEN $11 THEN now() ELSE last_changed_at END, retry_at = NULL, failures = 0,
+    last_error = '', last_synced_at = now()
+    WHERE tenant_id = $1 AND calendar_id = $2 AND lease_epoch = $3)"};
+constexpr pg::statement note_sync{"note_sync", R"(
+    UPDATE user_calendar_connections u SET last_synced_at = now()
+    FROM calendars c
+    WHERE c.tenant_id = $1 AND c.calendar_id = $2 AND (u.tenant_id, u.connection_id) = (c.tenant_id, c.connection_id)
+    AND (u.last_synced_at IS NULL OR u.last_synced_at < now() - interval '10 seconds'))"};
+constexpr pg::statement drop{"drop_cursor", R"(
+    UPDATE calendars SET sync_token = NULL, sync_fingerprint = '', pass_page_token = NULL, pass_dirty_seq = NULL,
+    dirty_seq = dirty_seq + 1, dirty_at = coalesce(dirty_at, now())
+    WHERE tenant_id = $1 AND calendar_id = $2 AND lease_epoch = $3)"};
+constexpr pg::statement defer{"defer_calendar", R"(
+    UPDATE calendars SET retry_at = now() + $4 * interval '1 millisecond', failures = failures + 1, last_error = $5
+    WHERE tenant_id = $1 AND calendar_id = $2 AND lease_epoch = $3 AND lease_owner IS NOT NULL)"};
 
 error lost(held_lease const& held) { return fail(errc::conflict, "the lease on calendar " + held.calendar.str() + " was lost"); }
 
@@ -33,7 +40,14 @@ pg::params of(held_lease const& held) {
 
 task<result<void>> save_cursor(pg::transaction& tx, held_lease const& held, cursor const& at) {
     pg::params with = of(held);
-    with.add(at.sync_token).add(at.fingerprint).add(at.synced_seq).add(at.page_token).add(at.pass_dirty_seq).add(at.pass_id).add(at.time_zone).add(at.changed);
+    with.add(at.sync_token)
+        .add(at.fingerprint)
+        .add(at.synced_seq)
+        .add(at.page_token)
+        .add(at.pass_dirty_seq)
+        .add(at.pass_id)
+        .add(at.time_zone)
+        .add(at.changed);
     std::vector<pg::transaction::step> steps;
     steps.push_back({&save, std::move(with)});
     if (at.synced_seq) {

@@ -11,14 +11,10 @@ namespace calbridge::store {
 
 namespace {
 
-constexpr pg::statement take_tasks{"take_in_tasks",
-    "SELECT tenant_id, user_id, calendar_id FROM take_in_tasks($1, $2, $3, $4, $5, $6)"};
-constexpr pg::statement take_hints{"take_in_hints",
-    "SELECT tenant_id, user_id, calendar_id FROM take_in_hints($1, $2, $3, $4, $5, $6)"};
-constexpr pg::statement set_aside{"set_aside",
-    "SELECT set_aside($1, $2, $3, $4::bigint::integer, $5, $6, $7, $8, $9, $10, $11)"};
-constexpr pg::statement find_due{"due_work",
-    "SELECT tenant_id, user_id, calendar_id FROM due_work($1::bigint::integer)"};
+constexpr pg::statement take_tasks{"take_in_tasks", "SELECT tenant_id, user_id, calendar_id FROM take_in_tasks($1, $2, $3, $4, $5, $6)"};
+constexpr pg::statement take_hints{"take_in_hints", "SELECT tenant_id, user_id, calendar_id FROM take_in_hints($1, $2, $3, $4, $5, $6)"};
+constexpr pg::statement set_aside{"set_aside", "SELECT set_aside($1, $2, $3, $4::bigint::integer, $5, $6, $7, $8, $9, $10, $11)"};
+constexpr pg::statement find_due{"due_work", "SELECT tenant_id, user_id, calendar_id FROM due_work($1::bigint::integer)"};
 
 pg::params of_tasks(std::vector<task_intake> const& tasks) {
     std::vector<std::string> tenants, users, ids, snapshots;
@@ -80,7 +76,8 @@ void collect(std::vector<wake>& into, std::set<calendar_id>& seen, pg::rows cons
 
 }  // namespace
 
-task<result<std::vector<wake>>> intake::take_in(std::vector<task_intake> tasks, std::vector<hint_intake> hints, std::vector<poison> poisons) {
+task<result<std::vector<wake>>> intake::take_in(std::vector<task_intake> tasks, std::vector<hint_intake> hints,
+                                                std::vector<poison> poisons) {
     // Hints lock calendars and tasks lock tasks: calendars come first everywhere.
     std::vector<pg::transaction::step> steps;
     if (!hints.empty()) steps.push_back({&take_hints, of_hints(hints)});

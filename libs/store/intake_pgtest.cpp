@@ -12,7 +12,8 @@ public:
         run(take_into(wakes, std::move(tasks), std::move(hints), std::move(poisons)));
         return wakes;
     }
-    task<void> take_into(std::vector<wake>& wakes, std::vector<task_intake> tasks, std::vector<hint_intake> hints, std::vector<poison> poisons) {
+    task<void> take_into(std::vector<wake>& wakes, std::vector<task_intake> tasks, std::vector<hint_intake> hints,
+                         std::vector<poison> poisons) {
         auto got = co_await intake_.take_in(std::move(tasks), std::move(hints), std::move(poisons));
         if (worked(got)) wakes = std::move(*got);
     }
@@ -23,7 +24,8 @@ public:
             for (int i = 0; i < 20; ++i) {
                 int const n = ascending ? i : 19 - i;
                 tasks.push_back(task_of("acme", "anna", "task-" + std::to_string(n), round * 2 + (ascending ? 1 : 2)));
-                hints.push_back(hint_of(calendars_[static_cast<std::size_t>(n) % calendars_.size()], "m-" + std::to_string(round) + "-" + std::to_string(n)));
+                hints.push_back(hint_of(calendars_[static_cast<std::size_t>(n) % calendars_.size()],
+                                        "m-" + std::to_string(round) + "-" + std::to_string(n)));
             }
             auto const taken = co_await intake_.take_in(std::move(tasks), std::move(hints), {});
             worked(taken);
@@ -45,7 +47,8 @@ TEST_F(Intake, NewTaskWaitsOnTheUsersDefaultCalendar) {
     EXPECT_EQ(wakes[0].tenant.str(), "acme");
     EXPECT_EQ(wakes[0].user.str(), "anna");
     EXPECT_EQ(wakes[0].calendar, calendar_);
-    EXPECT_EQ(sql("select state || ' ' || dirty_seq || ' ' || synced_seq || ' ' || (snapshot ->> 'title') from tasks"), "pending 1 0 title 1");
+    EXPECT_EQ(sql("select state || ' ' || dirty_seq || ' ' || synced_seq || ' ' || (snapshot ->> 'title') from tasks"),
+              "pending 1 0 title 1");
 }
 
 TEST_F(Intake, OlderAndEqualVersionsChangeNothing) {
@@ -91,7 +94,8 @@ TEST_F(Intake, TaskOfAUserWithoutConnectionWaits) {
 
 TEST_F(Intake, TaskThatNamesACalendarGoesThereIfItMayBeWritten) {
     for (auto const* role : {"writer", "reader"}) {
-        sql("insert into calendars (tenant_id, calendar_id, connection_id, google_calendar_id, access_role) values ('acme', gen_random_uuid(), '" +
+        sql("insert into calendars (tenant_id, calendar_id, connection_id, google_calendar_id, access_role) values ('acme', "
+            "gen_random_uuid(), '" +
             connection_of(calendar_).str() + "', '" + role + "@example.com', '" + role + "')");
     }
     task_intake writable = task_of("acme", "anna", "t1", 1);
@@ -145,8 +149,8 @@ TEST_F(Intake, HintForAnUnknownCalendarIsDropped) {
 
 TEST_F(Intake, DeliveryProvesItsChannel) {
     channel_id const channel{random_uuid()};
-    sql("insert into channels (tenant_id, channel_id, connection_id, calendar_id, token_hash, state) values ('acme', '" + channel.str() + "', '" +
-        connection_of(calendar_).str() + "', '" + calendar_.str() + "', 'h', 'active')");
+    sql("insert into channels (tenant_id, channel_id, connection_id, calendar_id, token_hash, state) values ('acme', '" + channel.str() +
+        "', '" + connection_of(calendar_).str() + "', '" + calendar_.str() + "', 'h', 'active')");
     hint_intake h = hint_of(calendar_, "m1");
     h.channel = channel;
     h.message_number = 7;
@@ -182,7 +186,8 @@ TEST_F(Intake, PoisonIsSetAsideOnceAndCounted) {
     take({}, {}, {p});
 
     EXPECT_EQ(wakes.size(), 1U);
-    EXPECT_EQ(sql("select seen_count || ' ' || partition || ' ' || encode(value, 'hex') || ' ' || (hash = sha256(value)) from quarantine where \"offset\" = 42"),
+    EXPECT_EQ(sql("select seen_count || ' ' || partition || ' ' || encode(value, 'hex') || ' ' || (hash = sha256(value)) from quarantine "
+                  "where \"offset\" = 42"),
               "2 3 00ff2062726f6b656e true");
     EXPECT_EQ(sql("select tenant_id || '|' || seen_count from quarantine where \"offset\" = 43"), "|1");
 }

@@ -6,20 +6,21 @@ namespace calbridge::store {
 
 namespace {
 
-constexpr pg::statement acquire{"acquire_lease",
-    "UPDATE calendars c SET lease_owner = $3, lease_epoch = c.lease_epoch + 1, lease_until = now() + $4 * interval '1 millisecond' "
-    "FROM user_calendar_connections u "
-    "WHERE c.tenant_id = $1 AND c.calendar_id = $2 AND (u.tenant_id, u.connection_id) = (c.tenant_id, c.connection_id) "
-    "AND u.status = 'active' AND c.missing_since IS NULL AND (c.lease_until <= now() OR c.lease_owner = $3) "
-    "RETURNING " CALBRIDGE_CALENDAR_COLUMNS ", " CALBRIDGE_CONNECTION_COLUMNS};
-constexpr pg::statement renew{"renew_lease",
-    "UPDATE calendars SET lease_until = now() + $4 * interval '1 millisecond' "
-    "WHERE tenant_id = $1 AND calendar_id = $2 AND lease_epoch = $3 AND lease_owner IS NOT NULL"};
-constexpr pg::statement release{"release_lease",
-    "UPDATE calendars SET lease_until = '-infinity', lease_owner = NULL WHERE tenant_id = $1 AND calendar_id = $2 AND lease_epoch = $3"};
-constexpr pg::statement check{"check_lease",
-    "SELECT " CALBRIDGE_CALENDAR_COLUMNS " FROM calendars c "
-    "WHERE c.tenant_id = $1 AND c.calendar_id = $2 AND c.lease_epoch = $3 AND c.lease_owner IS NOT NULL FOR NO KEY UPDATE"};
+constexpr pg::statement acquire{"acquire_lease", R"(
+    UPDATE calendars c SET lease_owner = $3, lease_epoch = c.lease_epoch + 1, lease_until = now() + $4 * interval '1 millisecond'
+    FROM user_calendar_connections u
+    WHERE c.tenant_id = $1 AND c.calendar_id = $2 AND (u.tenant_id, u.connection_id) = (c.tenant_id, c.connection_id)
+    AND u.status = 'active' AND c.missing_since IS NULL AND (c.lease_until <= now() OR c.lease_owner = $3)
+    RETURNING )" CALBRIDGE_CALENDAR_COLUMNS ", " CALBRIDGE_CONNECTION_COLUMNS};
+constexpr pg::statement renew{"renew_lease", R"(
+    UPDATE calendars SET lease_until = now() + $4 * interval '1 millisecond'
+    WHERE tenant_id = $1 AND calendar_id = $2 AND lease_epoch = $3 AND lease_owner IS NOT NULL)"};
+constexpr pg::statement release{"release_lease", R"(
+    UPDATE calendars SET lease_until = '-infinity', lease_owner = NULL
+    WHERE tenant_id = $1 AND calendar_id = $2 AND lease_epoch = $3)"};
+constexpr pg::statement check{"check_lease", "SELECT " CALBRIDGE_CALENDAR_COLUMNS R"(
+    FROM calendars c
+    WHERE c.tenant_id = $1 AND c.calendar_id = $2 AND c.lease_epoch = $3 AND c.lease_owner IS NOT NULL FOR NO KEY UPDATE)"};
 
 error lost(held_lease const& held) { return fail(errc::conflict, "the lease on calendar " + held.calendar.str() + " was lost"); }
 

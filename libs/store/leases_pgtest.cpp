@@ -115,7 +115,8 @@ TEST_F(Leases, AnExpiredLeaseNobodyTookStillHolds) {
 
 TEST_F(Leases, NothingToHoldWhenConnectionOrCalendarIsGone) {
     run([](Leases& t) -> task<void> {
-        for (auto const* change : {"update user_calendar_connections set status = 'paused'", "update user_calendar_connections set status = 'active'; update calendars set missing_since = now()",
+        for (auto const* change : {"update user_calendar_connections set status = 'paused'",
+                                   "update user_calendar_connections set status = 'active'; update calendars set missing_since = now()",
                                    "update calendars set missing_since = null"}) {
             t.sql(change);
             bool const expected = std::string_view(change) == "update calendars set missing_since = null";

@@ -9,41 +9,51 @@ namespace calbridge::store {
 namespace {
 
 // A cancelled item may hold nothing but its id: what the mirror knew of the event stays.
-constexpr pg::statement upsert{"mirror_events",
-    "INSERT INTO events AS e (tenant_id, calendar_id, google_event_id, etag, status, ical_uid, summary, location, all_day, start_at, end_at, time_zone, "
-    "recurring_event_id, original_start, event_type, transparency, visibility, organizer_email, link_id, updated_at, seen_pass, raw) "
-    "SELECT DISTINCT ON (i.id) $1, $2, i.id, i.etag, i.status, i.ical_uid, i.summary, i.location, i.all_day, i.start_at, i.end_at, i.zone, i.series, i.original, "
-    "i.type, i.transparency, i.visibility, i.organizer, i.link, i.updated, $4, i.raw::jsonb "
-    "FROM unnest($3::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::boolean[], $11::timestamptz[], $12::timestamptz[], $13::text[], "
-    "$14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::uuid[], $21::timestamptz[], $22::text[]) WITH ORDINALITY "
-    "AS i (id, etag, status, ical_uid, summary, location, all_day, start_at, end_at, zone, series, original, type, transparency, visibility, organizer, link, "
-    "updated, raw, position) ORDER BY i.id, i.position DESC "
-    "ON CONFLICT (tenant_id, calendar_id, google_event_id) DO UPDATE SET etag = excluded.etag, status = excluded.status, "
-    "ical_uid = coalesce(nullif(excluded.ical_uid, ''), e.ical_uid), "
-    "summary = CASE WHEN excluded.status = 'cancelled' THEN e.summary ELSE excluded.summary END, "
-    "location = CASE WHEN excluded.status = 'cancelled' THEN e.location ELSE excluded.location END, "
-    "all_day = CASE WHEN excluded.status = 'cancelled' THEN e.all_day ELSE excluded.all_day END, "
-    "start_at = CASE WHEN excluded.status = 'cancelled' THEN e.start_at ELSE excluded.start_at END, "
-    "end_at = CASE WHEN excluded.status = 'cancelled' THEN e.end_at ELSE excluded.end_at END, "
-    "time_zone = CASE WHEN excluded.status = 'cancelled' THEN e.time_zone ELSE excluded.time_zone END, "
-    "recurring_event_id = coalesce(excluded.recurring_event_id, e.recurring_event_id), original_start = coalesce(excluded.original_start, e.original_start), "
-    "event_type = excluded.event_type, transparency = excluded.transparency, visibility = excluded.visibility, "
-    "organizer_email = coalesce(nullif(excluded.organizer_email, ''), e.organizer_email), link_id = coalesce(excluded.link_id, e.link_id), "
-    "updated_at = coalesce(excluded.updated_at, e.updated_at), seen_pass = CASE WHEN excluded.seen_pass = 0 THEN e.seen_pass ELSE excluded.seen_pass END, "
-    "raw = excluded.raw "
-    "WHERE e.etag <> excluded.etag OR e.status <> excluded.status OR (excluded.link_id IS NOT NULL AND e.link_id IS DISTINCT FROM excluded.link_id)"};
-constexpr pg::statement mark_seen{"mark_seen",
-    "UPDATE events SET seen_pass = $3 WHERE tenant_id = $1 AND calendar_id = $2 AND google_event_id = ANY ($4) AND seen_pass <> $3"};
+constexpr pg::statement upsert{"mirror_events", R"(
+    INSERT INTO events AS e (tenant_id, calendar_id, google_event_id, etag, status, ical_uid, summary, location, all_day,
+    start_at, end_at, time_zone, recurring_event_id, original_start, event_type, transparency, visibility, organizer_email,
+    link_id, updated_at, seen_pass, raw)
+    SELECT DISTINCT ON (i.id) $1, $2, i.id, i.etag, i.status, i.ical_uid, i.summary, i.location, i.all_day, i.start_at,
+    i.end_at, i.zone, i.series, i.original, i.type, i.transparency, i.visibility, i.organizer, i.link, i.updated, $4, i.raw::jsonb
+    FROM unnest($3::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::boolean[],
+    $11::timestamptz[], $12::timestamptz[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[],
+    $18::text[], $19::text[], $20::uuid[], $21::timestamptz[], $22::text[]) WITH ORDINALITY AS i (id, etag, status,
+    ical_uid, summary, location, all_day, start_at, end_at, zone, series, original, type, transparency, visibility, organizer,
+    link, updated, raw, position)
+    ORDER BY i.id, i.position DESC
+    ON CONFLICT (tenant_id, calendar_id, google_event_id) DO UPDATE SET etag = excluded.etag, status = excluded.status,
+    ical_uid = coalesce(nullif(excluded.ical_uid, ''), e.ical_uid),
+    summary = CASE WHEN excluded.status = 'cancelled' THEN e.summary ELSE excluded.summary END,
+    location = CASE WHEN excluded.status = 'cancelled' THEN e.location ELSE excluded.location END,
+    all_day = CASE WHEN excluded.status = 'cancelled' THEN e.all_day ELSE excluded.all_day END,
+    start_at = CASE WHEN excluded.status = 'cancelled' THEN e.start_at ELSE excluded.start_at END,
+    end_at = CASE WHEN excluded.status = 'cancelled' THEN e.end_at ELSE excluded.end_at END,
+    time_zone = CASE WHEN excluded.status = 'cancelled' THEN e.time_zone ELSE excluded.time_zone END,
+    recurring_event_id = coalesce(excluded.recurring_event_id, e.recurring_event_id),
+    original_start = coalesce(excluded.original_start, e.original_start), event_type = excluded.event_type,
+    transparency = excluded.transparency, visibility = excluded.visibility,
+    organizer_email = coalesce(nullif(excluded.organizer_email, ''), e.organizer_email),
+    link_id = coalesce(excluded.link_id, e.link_id), updated_at = coalesce(excluded.updated_at, e.updated_at),
+    seen_pass = CASE WHEN excluded.seen_pass = 0 THEN e.seen_pass ELSE excluded.seen_pass END, raw = excluded.raw
+    WHERE e.etag <> excluded.etag OR e.status <> excluded.status
+    OR (excluded.link_id IS NOT NULL AND e.link_id IS DISTINCT FROM excluded.link_id))"};
+constexpr pg::statement mark_seen{"mark_seen", R"(
+    UPDATE events SET seen_pass = $3
+    WHERE tenant_id = $1 AND calendar_id = $2 AND google_event_id = ANY ($4) AND seen_pass <> $3)"};
 constexpr pg::statement count_known{"count_known",
-    "SELECT count(*) FROM events WHERE tenant_id = $1 AND calendar_id = $2 AND status <> 'cancelled'"};
-constexpr pg::statement find_unseen{"find_unseen",
-    "SELECT tenant_id, google_event_id FROM events WHERE tenant_id = $1 AND calendar_id = $2 AND status <> 'cancelled' AND seen_pass <> $3 "
-    "ORDER BY google_event_id"};
-constexpr pg::statement cancel{"mark_cancelled",
-    "UPDATE events SET status = 'cancelled' WHERE tenant_id = $1 AND calendar_id = $2 AND google_event_id = ANY ($3)"};
-constexpr pg::statement set_aside{"quarantine_event",
-    "INSERT INTO quarantine AS q (tenant_id, quarantine_id, source, subject, reason, detail, hash, value) VALUES ($1, $2, 'google-event', $3, $4, $5, $6, $7) "
-    "ON CONFLICT (tenant_id, source, partition, \"offset\", subject, hash) DO UPDATE SET seen_count = q.seen_count + 1, last_seen_at = now()"};
+                                    "SELECT count(*) FROM events WHERE tenant_id = $1 AND calendar_id = $2 AND status <> 'cancelled'"};
+constexpr pg::statement find_unseen{"find_unseen", R"(
+    SELECT tenant_id, google_event_id FROM events
+    WHERE tenant_id = $1 AND calendar_id = $2 AND status <> 'cancelled' AND seen_pass <> $3
+    ORDER BY google_event_id)"};
+constexpr pg::statement cancel{"mark_cancelled", R"(
+    UPDATE events SET status = 'cancelled'
+    WHERE tenant_id = $1 AND calendar_id = $2 AND google_event_id = ANY ($3))"};
+constexpr pg::statement set_aside{"quarantine_event", R"(
+    INSERT INTO quarantine AS q (tenant_id, quarantine_id, source, subject, reason, detail, hash, value)
+    VALUES ($1, $2, 'google-event', $3, $4, $5, $6, $7)
+    ON CONFLICT (tenant_id, source, partition, "offset", subject, hash) DO UPDATE SET seen_count = q.seen_count + 1,
+    last_seen_at = now())"};
 
 pg::params at(held_lease const& held) {
     pg::params with;
@@ -88,9 +98,26 @@ task<result<std::size_t>> mirror(pg::transaction& tx, held_lease const& held, st
     columns all;
     for (mirrored_event& each : events) all.take(std::move(each));
     pg::params with = at(held);
-    with.add_array(all.id).add(seen_pass).add_array(all.etag).add_array(all.status).add_array(all.ical_uid).add_array(all.summary).add_array(all.location);
-    with.add_array(all.all_day).add_array(all.start).add_array(all.end).add_array(all.zone).add_array(all.series).add_array(all.original).add_array(all.type);
-    with.add_array(all.transparency).add_array(all.visibility).add_array(all.organizer).add_array(all.link).add_array(all.updated).add_array(all.raw);
+    with.add_array(all.id)
+        .add(seen_pass)
+        .add_array(all.etag)
+        .add_array(all.status)
+        .add_array(all.ical_uid)
+        .add_array(all.summary)
+        .add_array(all.location);
+    with.add_array(all.all_day)
+        .add_array(all.start)
+        .add_array(all.end)
+        .add_array(all.zone)
+        .add_array(all.series)
+        .add_array(all.original)
+        .add_array(all.type);
+    with.add_array(all.transparency)
+        .add_array(all.visibility)
+        .add_array(all.organizer)
+        .add_array(all.link)
+        .add_array(all.updated)
+        .add_array(all.raw);
     std::vector<pg::transaction::step> steps;
     steps.push_back({&upsert, std::move(with)});
     if (seen_pass != 0) {
@@ -129,13 +156,17 @@ task<result<void>> mark_cancelled(pg::transaction& tx, held_lease const& held, s
     co_return result<void>{};
 }
 
-task<result<void>> quarantine_event(pg::transaction& tx, held_lease const& held, std::string event_id, std::string reason, std::string detail,
-                                    std::string raw) {
+task<result<void>> quarantine_event(pg::transaction& tx, held_lease const& held, std::string event_id, std::string reason,
+                                    std::string detail, std::string raw) {
     auto const digest = crypto::sha256(raw);
     bytes const hash(digest.begin(), digest.end());
     bytes const value(raw.begin(), raw.end());
     pg::params with;
-    with.add(held.tenant).add(random_uuid()).add(held.calendar.str() + "/" + scrub_text(event_id)).add(scrub_text(reason)).add(scrub_text(detail));
+    with.add(held.tenant)
+        .add(random_uuid())
+        .add(held.calendar.str() + "/" + scrub_text(event_id))
+        .add(scrub_text(reason))
+        .add(scrub_text(detail));
     with.add(hash).add(value);
     auto const rows = co_await tx.query(set_aside, std::move(with));
     if (!rows) co_return rows.error();

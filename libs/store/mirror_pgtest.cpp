@@ -102,9 +102,17 @@ TEST_F(Mirror, SweepFindsWhatAFullPassDidNotSee) {
 TEST_F(Mirror, AHintInMidPassLeavesTheCalendarPending) {
     sql("update calendars set dirty_seq = 5, failures = 2, retry_at = now(), last_error = 'x'");
 
-    save({.sync_token = "token", .fingerprint = "f1", .synced_seq = 4, .page_token = {}, .pass_dirty_seq = {}, .pass_id = 0, .time_zone = "Europe/Berlin", .changed = true});
+    save({.sync_token = "token",
+          .fingerprint = "f1",
+          .synced_seq = 4,
+          .page_token = {},
+          .pass_dirty_seq = {},
+          .pass_id = 0,
+          .time_zone = "Europe/Berlin",
+          .changed = true});
 
-    EXPECT_EQ(sql("select sync_token || ' ' || sync_fingerprint || ' ' || synced_seq || ' ' || dirty_seq || ' ' || (synced_seq < dirty_seq) || ' ' || failures || ' ' || "
+    EXPECT_EQ(sql("select sync_token || ' ' || sync_fingerprint || ' ' || synced_seq || ' ' || dirty_seq || ' ' || (synced_seq < "
+                  "dirty_seq) || ' ' || failures || ' ' || "
                   "(retry_at is null) || ' ' || time_zone || ' ' || (last_changed_at is not null) from calendars"),
               "token f1 4 5 true 0 true Europe/Berlin true");
     EXPECT_EQ(sql("select last_synced_at is not null from user_calendar_connections"), "t");
@@ -114,7 +122,8 @@ TEST_F(Mirror, AnInterruptedPassKeepsItsPlaceAndItsToken) {
     save({.sync_token = "token", .fingerprint = "f1", .synced_seq = {}, .page_token = {}, .pass_dirty_seq = {}});
     save({.sync_token = {}, .fingerprint = "f1", .synced_seq = {}, .page_token = "page2", .pass_dirty_seq = 3, .pass_id = 1});
 
-    EXPECT_EQ(sql("select sync_token || ' ' || pass_page_token || ' ' || pass_dirty_seq || ' ' || pass_id from calendars"), "token page2 3 1");
+    EXPECT_EQ(sql("select sync_token || ' ' || pass_page_token || ' ' || pass_dirty_seq || ' ' || pass_id from calendars"),
+              "token page2 3 1");
 
     save({.sync_token = {}, .fingerprint = "f1", .synced_seq = {}, .page_token = {}, .pass_dirty_seq = {}, .pass_id = 0});
 
@@ -158,7 +167,9 @@ TEST_F(Mirror, AnOddEventIsSetAsideOnceAndCounted) {
         }(*this));
     }
 
-    EXPECT_EQ(sql("select source || ' ' || reason || ' ' || seen_count || ' ' || (subject = '" + calendar_.str() + "/odd') from quarantine"), "google-event malformed 2 true");
+    EXPECT_EQ(
+        sql("select source || ' ' || reason || ' ' || seen_count || ' ' || (subject = '" + calendar_.str() + "/odd') from quarantine"),
+        "google-event malformed 2 true");
 }
 
 }  // namespace

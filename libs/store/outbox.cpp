@@ -9,13 +9,18 @@ namespace calbridge::store {
 
 namespace {
 
-constexpr pg::statement write{"write_outbox",
-    "INSERT INTO outbox (tenant_id, message_id, topic, message_key, headers, value) "
-    "SELECT $1, i.id, i.topic, i.key, i.headers::jsonb, i.value FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[]) WITH ORDINALITY "
-    "AS i (id, topic, key, headers, value, position) ORDER BY i.position RETURNING message_id, outbox_id"};
+constexpr pg::statement write{"write_outbox", R"(
+    INSERT INTO outbox (tenant_id, message_id, topic, message_key, headers, value)
+    SELECT $1, i.id, i.topic, i.key, i.headers::jsonb,
+    i.value FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[]) WITH ORDINALITY AS i (id, topic, key,
+    headers, value, position)
+    ORDER BY i.position
+    RETURNING message_id, outbox_id)"};
 constexpr pg::statement sent{"outbox_sent", "SELECT outbox_sent($1, $2)"};
-constexpr pg::statement claim{"claim_outbox",
-    "SELECT tenant_id, outbox_id, message_id, topic, message_key, headers, value FROM claim_outbox($1::bigint::integer) ORDER BY outbox_id"};
+constexpr pg::statement claim{"claim_outbox", R"(
+    SELECT tenant_id, outbox_id, message_id, topic, message_key, headers, value
+    FROM claim_outbox($1::bigint::integer)
+    ORDER BY outbox_id)"};
 
 task<result<void>> settle(pg::database& db, std::vector<outbox_message> const& messages) {
     if (messages.empty()) co_return result<void>{};

@@ -59,7 +59,8 @@ std::optional<std::vector<std::pair<std::string, std::string>>> load_headers(std
     if (!parsed || !parsed->is_array()) return {};
     std::vector<std::pair<std::string, std::string>> headers;
     for (json::value const& each : parsed->get_array()) {
-        if (!each.is_array() || each.get_array().size() != 2 || !each.get_array()[0].is_string() || !each.get_array()[1].is_string()) return {};
+        if (!each.is_array() || each.get_array().size() != 2 || !each.get_array()[0].is_string() || !each.get_array()[1].is_string())
+            return {};
         headers.emplace_back(std::string(each.get_array()[0].get_string()), std::string(each.get_array()[1].get_string()));
     }
     return headers;

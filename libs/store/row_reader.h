@@ -14,7 +14,8 @@ class row_reader {
 public:
     row_reader(pg::rows const& from, std::size_t row) : rows_(from), row_(row) {}
 
-    // The tenant column. Throws std::logic_error when it is not the one asked for: rows of somebody else must stop the process, not be worked on.
+    // The tenant column. Throws std::logic_error when it is not the one asked for: rows of somebody else must stop the process, not be
+    // worked on.
     tenant_id tenant(tenant_id const& asked);
     tenant_id tenant() { return tenant_id(text()); }  // for crossings, which ask for none
     std::string text() { return std::string(rows_.text(row_, column_++)); }
@@ -30,8 +31,8 @@ public:
     std::optional<instant> time_or_null() { return rows_.time_or_null(row_, column_++); }
     std::optional<uuid> id_or_null() { return rows_.id_or_null(row_, column_++); }
     std::optional<bytes> blob_or_null() { return rows_.blob_or_null(row_, column_++); }
-    std::vector<std::string> list(char separator);       // array_to_string(…, separator)
-    std::optional<domain::fields> fields_or_null();      // jsonb
+    std::vector<std::string> list(char separator);   // array_to_string(…, separator)
+    std::optional<domain::fields> fields_or_null();  // jsonb
     bool is_null() const { return rows_.is_null(row_, column_); }
 
     connection_row connection(tenant_id const& asked);
@@ -62,22 +63,30 @@ std::optional<connection_status> status_named(std::string_view n);
 }  // namespace calbridge::store
 
 // Column lists in the order the readers above take them, for string concatenation in statements.
-#define CALBRIDGE_CONNECTION_COLUMNS \
-    "u.tenant_id, u.connection_id, u.user_id, u.integration_id, u.client_id, u.google_sub, u.connected_email, array_to_string(u.granted_scopes, ' '), " \
-    "u.mode, u.status, u.status_reason, u.auto_sync_tasks, u.import_external_events, u.is_default, u.conflict_policy, u.delete_choice, u.sync_settings, " \
+#define CALBRIDGE_CONNECTION_COLUMNS                                                                                                     \
+    "u.tenant_id, u.connection_id, u.user_id, u.integration_id, u.client_id, u.google_sub, u.connected_email, "                          \
+    "array_to_string(u.granted_scopes, ' '), "                                                                                           \
+    "u.mode, u.status, u.status_reason, u.auto_sync_tasks, u.import_external_events, u.is_default, u.conflict_policy, u.delete_choice, " \
+    "u.sync_settings, "                                                                                                                  \
     "u.task_type_colors, u.default_calendar_id, u.last_synced_at, u.calendars_read_at, u.failures, u.revision"
-#define CALBRIDGE_CALENDAR_COLUMNS \
-    "c.tenant_id, c.calendar_id, c.connection_id, c.google_calendar_id, c.summary, c.time_zone, c.access_role, c.is_primary, c.selected, c.pushable, " \
-    "c.sync_token, c.sync_fingerprint, c.dirty_seq, c.synced_seq, c.pass_id, c.pass_page_token, c.pass_dirty_seq, c.lease_epoch, c.retry_at, c.failures, " \
+#define CALBRIDGE_CALENDAR_COLUMNS                                                                                                         \
+    "c.tenant_id, c.calendar_id, c.connection_id, c.google_calendar_id, c.summary, c.time_zone, c.access_role, c.is_primary, c.selected, " \
+    "c.pushable, "                                                                                                                         \
+    "c.sync_token, c.sync_fingerprint, c.dirty_seq, c.synced_seq, c.pass_id, c.pass_page_token, c.pass_dirty_seq, c.lease_epoch, "         \
+    "c.retry_at, c.failures, "                                                                                                             \
     "c.last_synced_at"
-#define CALBRIDGE_TASK_COLUMNS \
-    "t.tenant_id, t.task_id, t.user_id, t.version, t.snapshot, t.deleted, t.calendar_id, t.dirty_seq, t.synced_seq, t.absorbed_version, t.pulled_seq, " \
+#define CALBRIDGE_TASK_COLUMNS                                                                                                            \
+    "t.tenant_id, t.task_id, t.user_id, t.version, t.snapshot, t.deleted, t.calendar_id, t.dirty_seq, t.synced_seq, t.absorbed_version, " \
+    "t.pulled_seq, "                                                                                                                      \
     "t.update_seq, t.seen, t.local, t.told, t.failures, t.state, t.reason, t.received_at"
-#define CALBRIDGE_LINK_COLUMNS \
-    "l.tenant_id, l.link_id, l.task_id, l.connection_id, l.calendar_id, l.google_calendar_id, l.google_calendar_event_id, l.generation, l.state, " \
-    "l.state_reason, l.google_calendar_etag, l.base, l.remote, l.html_link, l.google_meet_link, l.google_meet_id, l.meet_pending, l.attendees_data, " \
+#define CALBRIDGE_LINK_COLUMNS                                                                                                            \
+    "l.tenant_id, l.link_id, l.task_id, l.connection_id, l.calendar_id, l.google_calendar_id, l.google_calendar_event_id, l.generation, " \
+    "l.state, "                                                                                                                           \
+    "l.state_reason, l.google_calendar_etag, l.base, l.remote, l.html_link, l.google_meet_link, l.google_meet_id, l.meet_pending, "       \
+    "l.attendees_data, "                                                                                                                  \
     "l.has_conflict, l.conflict_data, l.frozen, l.operation_seq, l.recorded_seq, l.google_base"
 #define CALBRIDGE_LINK_COLUMN_COUNT 24
-#define CALBRIDGE_OPERATION_COLUMNS \
-    "o.tenant_id, o.operation_id, o.link_id, o.calendar_id, o.sequence, o.kind, o.state, array_to_string(o.pushed, ','), o.expected, o.before, o.if_match, " \
+#define CALBRIDGE_OPERATION_COLUMNS                                                                                                    \
+    "o.tenant_id, o.operation_id, o.link_id, o.calendar_id, o.sequence, o.kind, o.state, array_to_string(o.pushed, ','), o.expected, " \
+    "o.before, o.if_match, "                                                                                                           \
     "o.send_updates, o.who, o.why, o.answer_status, o.answer_reason, o.answer_etag"

@@ -36,7 +36,7 @@ struct connection_row {
     bool auto_sync_tasks{}, import_external_events{}, is_default{};
     domain::conflict_policy policy{};
     domain::delete_choice on_delete{};
-    std::string sync_settings;     // JSON object: title_templates, default_duration_minutes, …
+    std::string sync_settings;  // JSON object: title_templates, default_duration_minutes, …
     std::map<std::string, std::string, std::less<>> task_type_colors;
     std::optional<calendar_id> default_calendar;
     std::optional<instant> last_synced_at, calendars_read_at;

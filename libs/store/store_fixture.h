@@ -51,12 +51,16 @@ public:
     calendar_id add_calendar(std::string const& tenant, std::string const& user) {
         connection_id const connection{random_uuid()};
         calendar_id const calendar{random_uuid()};
-        sql("insert into user_calendar_connections (tenant_id, connection_id, user_id, client_id, google_sub, connected_email, data_key, access_token, refresh_token, "
-            "token_expires_at, calendars_read_at) values ('" + tenant + "', '" + connection.str() + "', '" + user + "', 'client', 'sub-" + user + "', '" + user +
+        sql("insert into user_calendar_connections (tenant_id, connection_id, user_id, client_id, google_sub, connected_email, data_key, "
+            "access_token, refresh_token, "
+            "token_expires_at, calendars_read_at) values ('" +
+            tenant + "', '" + connection.str() + "', '" + user + "', 'client', 'sub-" + user + "', '" + user +
             "@example.com', 'k', 'a', 'r', now() + interval '1 hour', now())");
-        sql("insert into calendars (tenant_id, calendar_id, connection_id, google_calendar_id, is_primary, selected, access_role) values ('" + tenant + "', '" +
-            calendar.str() + "', '" + connection.str() + "', '" + user + "@example.com', true, true, 'owner')");
-        sql("update user_calendar_connections set default_calendar_id = '" + calendar.str() + "' where connection_id = '" + connection.str() + "'");
+        sql("insert into calendars (tenant_id, calendar_id, connection_id, google_calendar_id, is_primary, selected, access_role) values "
+            "('" +
+            tenant + "', '" + calendar.str() + "', '" + connection.str() + "', '" + user + "@example.com', true, true, 'owner')");
+        sql("update user_calendar_connections set default_calendar_id = '" + calendar.str() + "' where connection_id = '" +
+            connection.str() + "'");
         return calendar;
     }
     connection_id connection_of(calendar_id calendar) const {

@@ -15,43 +15,55 @@ namespace {
 // A task, its open link and the newest operation of that link still without an answer.
 #define CALBRIDGE_TASK_AND_LINK \
     "SELECT " CALBRIDGE_TASK_COLUMNS ", " CALBRIDGE_LINK_COLUMNS ", " CALBRIDGE_OPERATION_COLUMNS " FROM tasks t "
-#define CALBRIDGE_UNANSWERED \
-    "LEFT JOIN LATERAL (SELECT n.operation_id FROM operations n WHERE (n.tenant_id, n.link_id) = (l.tenant_id, l.link_id) AND n.state = 'pending' " \
+#define CALBRIDGE_UNANSWERED                                                                                                              \
+    "LEFT JOIN LATERAL (SELECT n.operation_id FROM operations n WHERE (n.tenant_id, n.link_id) = (l.tenant_id, l.link_id) AND n.state = " \
+    "'pending' "                                                                                                                          \
     "ORDER BY n.sequence DESC LIMIT 1) p ON true LEFT JOIN operations o ON (o.tenant_id, o.operation_id) = (l.tenant_id, p.operation_id) "
 #define CALBRIDGE_OPEN_LINK \
     "LEFT JOIN task_links l ON (l.tenant_id, l.task_id) = (t.tenant_id, t.task_id) AND l.state <> 'ended' " CALBRIDGE_UNANSWERED
 
-constexpr pg::statement find_due{"due_tasks",
-    CALBRIDGE_TASK_AND_LINK CALBRIDGE_OPEN_LINK
-    "WHERE t.tenant_id = $1 AND t.calendar_id = $2 AND t.synced_seq < t.dirty_seq AND (t.retry_at IS NULL OR t.retry_at <= now()) "
-    "ORDER BY t.received_at, t.task_id LIMIT $3"};
-constexpr pg::statement find_next{"next_due",
-    "SELECT min(retry_at) FROM tasks WHERE tenant_id = $1 AND calendar_id = $2 AND synced_seq < dirty_seq AND retry_at IS NOT NULL"};
-constexpr pg::statement look_calendar{"look_calendar",
-    "SELECT " CALBRIDGE_CALENDAR_COLUMNS ", greatest(0, extract(epoch FROM c.retry_at - now()) * 1000)::bigint FROM calendars c "
-    "WHERE c.tenant_id = $1 AND c.calendar_id = $2 AND c.lease_epoch = $3 AND c.lease_owner IS NOT NULL"};
-constexpr pg::statement look_next{"look_next",
-    "SELECT ceil(extract(epoch FROM min(retry_at) - now()) * 1000)::bigint FROM tasks "
-    "WHERE tenant_id = $1 AND calendar_id = $2 AND synced_seq < dirty_seq AND retry_at > now()"};
+constexpr pg::statement find_due{"due_tasks", CALBRIDGE_TASK_AND_LINK CALBRIDGE_OPEN_LINK R"(
+    WHERE t.tenant_id = $1 AND t.calendar_id = $2 AND t.synced_seq < t.dirty_seq AND (t.retry_at IS NULL OR t.retry_at <= now())
+    ORDER BY t.received_at, t.task_id LIMIT $3)"};
+constexpr pg::statement find_next{"next_due", R"(
+    SELECT min(retry_at) FROM tasks
+    WHERE tenant_id = $1 AND calendar_id = $2 AND synced_seq < dirty_seq AND retry_at IS NOT NULL)"};
+constexpr pg::statement look_calendar{"look_calendar", "SELECT " CALBRIDGE_CALENDAR_COLUMNS R"(
+    , greatest(0, extract(epoch FROM c.retry_at - now()) * 1000)::bigint
+    FROM calendars c
+    WHERE c.tenant_id = $1 AND c.calendar_id = $2 AND c.lease_epoch = $3 AND c.lease_owner IS NOT NULL)"};
+constexpr pg::statement look_next{"look_next", R"(
+    SELECT ceil(extract(epoch FROM min(retry_at) - now()) * 1000)::bigint
+    FROM tasks
+    WHERE tenant_id = $1 AND calendar_id = $2 AND synced_seq < dirty_seq AND retry_at > now())"};
 constexpr pg::statement hold_task{"hold_task", "SELECT 1 FROM tasks WHERE tenant_id = $1 AND task_id = $2 FOR NO KEY UPDATE"};
-constexpr pg::statement hold_link{"hold_link",
-    "SELECT 1 FROM task_links WHERE tenant_id = $1 AND task_id = $2 AND state <> 'ended' FOR NO KEY UPDATE"};
-constexpr pg::statement read_task{"read_task", CALBRIDGE_TASK_AND_LINK CALBRIDGE_OPEN_LINK "WHERE t.tenant_id = $1 AND t.task_id = $2"};
-constexpr pg::statement hold_page_tasks{"hold_page_tasks",
-    "SELECT 1 FROM tasks t WHERE t.tenant_id = $1 AND t.task_id IN (SELECT l.task_id FROM task_links l "
-    "WHERE l.tenant_id = $1 AND l.calendar_id = $2 AND l.google_calendar_event_id = ANY ($3)) ORDER BY t.task_id FOR NO KEY UPDATE"};
-constexpr pg::statement hold_page_links{"hold_page_links",
-    "SELECT 1 FROM task_links l WHERE l.tenant_id = $1 AND l.calendar_id = $2 AND l.google_calendar_event_id = ANY ($3) "
-    "ORDER BY l.link_id FOR NO KEY UPDATE"};
-constexpr pg::statement read_page{"read_page",
-    CALBRIDGE_TASK_AND_LINK "JOIN task_links l ON (l.tenant_id, l.task_id) = (t.tenant_id, t.task_id) " CALBRIDGE_UNANSWERED
-    "WHERE l.tenant_id = $1 AND l.calendar_id = $2 AND l.google_calendar_event_id = ANY ($3) ORDER BY l.link_id"};
-constexpr pg::statement read_operations{"read_operations",
-    "SELECT " CALBRIDGE_OPERATION_COLUMNS " FROM operations o WHERE o.tenant_id = $1 AND o.calendar_id = $2 AND o.operation_id = ANY ($3)"};
-constexpr pg::statement save{"save_task",
-    "UPDATE tasks SET local = $3::jsonb, seen = $4::jsonb, absorbed_version = $5, pulled_seq = $6, update_seq = $7, calendar_id = $8, state = $9, reason = $10, "
-    "explanation = $11, failures = $12::bigint::integer, retry_at = now() + $13 * interval '1 millisecond', told = $16::jsonb, "
-    "synced_seq = coalesce($14, synced_seq), dirty_seq = dirty_seq + CASE WHEN $15 THEN 1 ELSE 0 END WHERE tenant_id = $1 AND task_id = $2"};
+constexpr pg::statement hold_link{"hold_link", R"(
+    SELECT 1 FROM task_links
+    WHERE tenant_id = $1 AND task_id = $2 AND state <> 'ended' FOR NO KEY UPDATE)"};
+constexpr pg::statement read_task{"read_task", CALBRIDGE_TASK_AND_LINK CALBRIDGE_OPEN_LINK R"(
+    WHERE t.tenant_id = $1 AND t.task_id = $2)"};
+constexpr pg::statement hold_page_tasks{"hold_page_tasks", R"(
+    SELECT 1 FROM tasks t
+    WHERE t.tenant_id = $1 AND t.task_id IN (SELECT l.task_id FROM task_links l WHERE l.tenant_id = $1 AND l.calendar_id = $2
+    AND l.google_calendar_event_id = ANY ($3))
+    ORDER BY t.task_id FOR NO KEY UPDATE)"};
+constexpr pg::statement hold_page_links{"hold_page_links", R"(
+    SELECT 1 FROM task_links l
+    WHERE l.tenant_id = $1 AND l.calendar_id = $2 AND l.google_calendar_event_id = ANY ($3)
+    ORDER BY l.link_id FOR NO KEY UPDATE)"};
+constexpr pg::statement read_page{"read_page", CALBRIDGE_TASK_AND_LINK R"(
+    JOIN task_links l ON (l.tenant_id, l.task_id) = (t.tenant_id, t.task_id) )" CALBRIDGE_UNANSWERED R"(
+    WHERE l.tenant_id = $1 AND l.calendar_id = $2 AND l.google_calendar_event_id = ANY ($3)
+    ORDER BY l.link_id)"};
+constexpr pg::statement read_operations{"read_operations", "SELECT " CALBRIDGE_OPERATION_COLUMNS R"(
+    FROM operations o
+    WHERE o.tenant_id = $1 AND o.calendar_id = $2 AND o.operation_id = ANY ($3))"};
+constexpr pg::statement save{"save_task", R"(
+    UPDATE tasks SET local = $3::jsonb, seen = $4::jsonb, absorbed_version = $5, pulled_seq = $6, update_seq = $7,
+    calendar_id = $8, state = $9, reason = $10, explanation = $11, failures = $12::bigint::integer,
+    retry_at = now() + $13 * interval '1 millisecond', told = $16::jsonb, synced_seq = coalesce($14, synced_seq),
+    dirty_seq = dirty_seq + CASE WHEN $15 THEN 1 ELSE 0 END
+    WHERE tenant_id = $1 AND task_id = $2)"};
 
 task_and_link read(row_reader& r, tenant_id const& tenant) {
     task_and_link both;
@@ -146,7 +158,13 @@ task<result<void>> save_task(pg::transaction& tx, task_outcome const& outcome) {
     std::optional<std::int64_t> retry_ms;
     if (outcome.retry_in) retry_ms = outcome.retry_in->count();
     pg::params with;
-    with.add(row.tenant).add(row.id).add(stored(row.local)).add(stored(row.seen)).add(row.absorbed_version).add(row.pulled_seq).add(row.update_seq);
+    with.add(row.tenant)
+        .add(row.id)
+        .add(stored(row.local))
+        .add(stored(row.seen))
+        .add(row.absorbed_version)
+        .add(row.pulled_seq)
+        .add(row.update_seq);
     with.add(row.calendar).add(row.state).add(row.reason).add(outcome.explanation).add(row.failures).add(retry_ms).add(outcome.synced);
     with.add(outcome.raise_dirty).add(wire::store_told(row.told));
     auto const rows = co_await tx.query(save, std::move(with));

@@ -1,5 +1,6 @@
 #pragma once
-// What the worker reads and writes under a calendar's lease. Functions take the open transaction, so that effects and cursor commit together.
+// What the worker reads and writes under a calendar's lease. Functions take the open transaction, so that effects and cursor commit
+// together.
 
 #include "store/rows.h"
 
@@ -21,7 +22,8 @@ struct leased_calendar {
 
 // Takes or renews the lease: granted when it is free, expired, or `owner`'s own (the epoch is raised in every case but renewal).
 // Empty when somebody else holds it, or the calendar or connection is gone or not active.
-task<result<std::optional<leased_calendar>>> acquire_lease(pg::database& db, tenant_id tenant, calendar_id calendar, std::string owner, std::chrono::milliseconds life);
+task<result<std::optional<leased_calendar>>> acquire_lease(pg::database& db, tenant_id tenant, calendar_id calendar, std::string owner,
+                                                           std::chrono::milliseconds life);
 // errc::conflict when it was lost.
 task<result<void>> renew_lease(pg::database& db, held_lease held, std::chrono::milliseconds life);
 task<result<void>> release_lease(pg::database& db, held_lease held);
@@ -32,8 +34,8 @@ task<result<calendar_row>> check_lease(pg::transaction& tx, held_lease const& he
 
 struct task_and_link {
     task_row task;
-    std::optional<link_row> link;              // the open one
-    std::optional<operation_row> unanswered;   // newest operation of the link still pending
+    std::optional<link_row> link;             // the open one
+    std::optional<operation_row> unanswered;  // newest operation of the link still pending
 };
 // Due tasks placed on the calendar, oldest first: synced_seq < dirty_seq and retry_at passed.
 task<result<std::vector<task_and_link>>> due_tasks(pg::database& db, tenant_id tenant, calendar_id calendar, int most);
@@ -41,17 +43,20 @@ task<result<std::vector<task_and_link>>> due_tasks(pg::database& db, tenant_id t
 task<result<std::optional<instant>>> next_due(pg::database& db, tenant_id tenant, calendar_id calendar);
 // The same three by id, the task and link rows locked.
 task<result<std::optional<task_and_link>>> lock_task(pg::transaction& tx, tenant_id tenant, task_id task);
-// For a page of events: links whose event id is among `event_ids` (any state) with their tasks, and operations among `operation_ids`; rows locked in key order.
+// For a page of events: links whose event id is among `event_ids` (any state) with their tasks, and operations among `operation_ids`; rows
+// locked in key order.
 struct linked_page {
     std::vector<task_and_link> links;
     std::vector<operation_row> operations;
 };
-task<result<linked_page>> lock_page(pg::transaction& tx, tenant_id tenant, calendar_id calendar, std::vector<std::string> event_ids, std::vector<uuid> operation_ids);
+task<result<linked_page>> lock_page(pg::transaction& tx, tenant_id tenant, calendar_id calendar, std::vector<std::string> event_ids,
+                                    std::vector<uuid> operation_ids);
 
 task<result<void>> insert_link(pg::transaction& tx, link_row const& row);
-task<result<void>> update_link(pg::transaction& tx, link_row const& row);         // every mutable column
+task<result<void>> update_link(pg::transaction& tx, link_row const& row);  // every mutable column
 task<result<void>> insert_operation(pg::transaction& tx, operation_row const& row);
-task<result<void>> finish_operation(pg::transaction& tx, operation_row const& row);  // state, answer columns; only from pending or abandoned
+task<result<void>> finish_operation(pg::transaction& tx,
+                                    operation_row const& row);  // state, answer columns; only from pending or abandoned
 // Saves local, seen, absorbed_version, pulled_seq, update_seq, calendar, state, reason, explanation, failures, retry_at.
 // synced_seq := `synced` (the dirty_seq that was worked on) when given.
 struct task_outcome {
@@ -77,21 +82,24 @@ struct mirrored_event {
 // Set-based upsert; rows whose etag is unchanged are not written (only marked with seen_pass when it is not 0).
 // Returns how many were new or changed.
 task<result<std::size_t>> mirror(pg::transaction& tx, held_lease const& held, std::vector<mirrored_event> events, std::int64_t seen_pass);
-struct sweep_view { std::size_t known{}; std::vector<std::string> missing; };
+struct sweep_view {
+    std::size_t known{};
+    std::vector<std::string> missing;
+};
 // After a full pass: event ids of the mirror not marked with `pass` (status not cancelled), and how many live ones were known.
 task<result<sweep_view>> unswept(pg::transaction& tx, held_lease const& held, std::int64_t pass);
 task<result<void>> mark_cancelled(pg::transaction& tx, held_lease const& held, std::vector<std::string> event_ids);
 
 // Cursor columns; each also clears retry_at and failures and sets last_synced_at.
 struct cursor {
-    std::optional<std::string> sync_token;      // set at the end of a pass
+    std::optional<std::string> sync_token;  // set at the end of a pass
     std::string fingerprint;
-    std::optional<std::int64_t> synced_seq;     // d0
-    std::optional<std::string> page_token;      // within a pass; empty optional clears
+    std::optional<std::int64_t> synced_seq;  // d0
+    std::optional<std::string> page_token;   // within a pass; empty optional clears
     std::optional<std::int64_t> pass_dirty_seq;
     std::int64_t pass_id{};
-    std::string time_zone;                      // as the listing said
-    bool changed{false};                        // something differed: last_changed_at
+    std::string time_zone;  // as the listing said
+    bool changed{false};    // something differed: last_changed_at
 };
 task<result<void>> save_cursor(pg::transaction& tx, held_lease const& held, cursor const& at);
 // Forgets the token: the next pass is a full one under a new pass_id.
@@ -103,6 +111,7 @@ task<result<void>> write_outbox(pg::transaction& tx, std::vector<outbox_message>
 task<result<void>> mark_sent(pg::database& db, std::vector<outbox_message> const& messages);
 
 // An odd event of this calendar, set aside.
-task<result<void>> quarantine_event(pg::transaction& tx, held_lease const& held, std::string event_id, std::string reason, std::string detail, std::string raw);
+task<result<void>> quarantine_event(pg::transaction& tx, held_lease const& held, std::string event_id, std::string reason,
+                                    std::string detail, std::string raw);
 
 }  // namespace calbridge::store

@@ -305,7 +305,9 @@ TEST_F(Work, ATaskMayWaitForItsRetryAndAskForMore) {
         worked(committed);
     }(*this));
 
-    EXPECT_EQ(sql("select synced_seq || ' ' || dirty_seq || ' ' || failures || ' ' || (retry_at between now() + interval '80 s' and now() + interval '90 s') from tasks"), "0 2 3 true");
+    EXPECT_EQ(sql("select synced_seq || ' ' || dirty_seq || ' ' || failures || ' ' || (retry_at between now() + interval '80 s' and now() "
+                  "+ interval '90 s') from tasks"),
+              "0 2 3 true");
 }
 
 TEST_F(Work, AStoredSnapshotThatCannotBeReadIsAnErrorAndNotACrash) {

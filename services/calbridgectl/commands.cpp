@@ -46,7 +46,9 @@ kafka::topic_spec topic(std::string_view name, int partitions, std::int64_t repl
     return {.name = std::string(name),
             .partitions = partitions,
             .replication = static_cast<int>(replication),
-            .config = {{"cleanup.policy", "delete"}, {"retention.ms", std::string(retention_ms)}, {"min.insync.replicas", replication > 2 ? "2" : "1"}}};
+            .config = {{"cleanup.policy", "delete"},
+                       {"retention.ms", std::string(retention_ms)},
+                       {"min.insync.replicas", replication > 2 ? "2" : "1"}}};
 }
 
 task<void> apply_topics(asio::any_io_executor executor, kafka::client_options options, std::vector<kafka::topic_spec> topics,
@@ -105,12 +107,14 @@ int topics_command(std::vector<std::string> const& arguments, surroundings const
         if (equals == std::string::npos) return refuse(with, "CALBRIDGE_KAFKA_PROPERTIES: '" + each + "' is not name=value");
         options.extra.emplace_back(each.substr(0, equals), each.substr(equals + 1));
     }
-    std::vector<kafka::topic_spec> topics{topic(wire::topic_task_changed, 6, replication, two_weeks), topic(wire::topic_calendar_changed, 6, replication, one_week),
-                                          topic(wire::topic_task_updates, 6, replication, two_weeks), topic(wire::topic_sync_alerts, 1, replication, thirty_days)};
+    std::vector<kafka::topic_spec> topics{
+        topic(wire::topic_task_changed, 6, replication, two_weeks), topic(wire::topic_calendar_changed, 6, replication, one_week),
+        topic(wire::topic_task_updates, 6, replication, two_weeks), topic(wire::topic_sync_alerts, 1, replication, thirty_days)};
     asio::io_context ioc(1);
     result<std::vector<std::string>> answer = fail(errc::internal, "the topics were not looked at");
     std::exception_ptr bug;
-    asio::co_spawn(ioc, apply_topics(ioc.get_executor(), std::move(options), std::move(topics), answer), [&](std::exception_ptr e) { bug = e; });
+    asio::co_spawn(ioc, apply_topics(ioc.get_executor(), std::move(options), std::move(topics), answer),
+                   [&](std::exception_ptr e) { bug = e; });
     ioc.run();
     if (bug) std::rethrow_exception(bug);
     if (!answer) {
@@ -125,7 +129,8 @@ int topics_command(std::vector<std::string> const& arguments, surroundings const
 int keys_command(std::vector<std::string> const& arguments, surroundings const& with) {
     if (arguments.empty() || arguments.front() != "new" || arguments.size() > 2) return refuse(with, "keys has one command: new [ID]");
     std::string const id = arguments.size() == 2 ? arguments[1] : "k1";
-    bool const spelled = !id.empty() && id.size() <= 8 && std::ranges::all_of(id, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); });
+    bool const spelled =
+        !id.empty() && id.size() <= 8 && std::ranges::all_of(id, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); });
     if (!spelled) return refuse(with, "a key's id has 1 to 8 of a-z 0-9");
     std::array<std::uint8_t, 32> key{};
     random_bytes(key);

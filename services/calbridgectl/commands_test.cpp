@@ -73,15 +73,22 @@ TEST(Commands, HelpNamesEveryCommandAndSetting) {
     auto const asked = run({"--help"});
 
     EXPECT_EQ(asked.code, done);
-    for (auto const* word : {"migrate [--plan]", "topics apply", "keys new", "CALBRIDGE_DATABASE_URL", "CALBRIDGE_DATABASE_PASSWORD", "CALBRIDGE_KAFKA_BROKERS"}) {
+    for (auto const* word : {"migrate [--plan]", "topics apply", "keys new", "CALBRIDGE_DATABASE_URL", "CALBRIDGE_DATABASE_PASSWORD",
+                             "CALBRIDGE_KAFKA_BROKERS"}) {
         EXPECT_NE(asked.out.find(word), std::string::npos) << word;
     }
     EXPECT_EQ(run({"migrate", "--help"}).code, done);
 }
 
 TEST(Commands, WrongUsageIsToldAndNothingIsDone) {
-    for (std::vector<std::string> const& arguments : std::vector<std::vector<std::string>>{
-             {}, {"nonsense"}, {"migrate", "--force"}, {"topics"}, {"topics", "drop"}, {"keys"}, {"keys", "new", "UPPER"}, {"keys", "new", "a", "b"}}) {
+    for (std::vector<std::string> const& arguments : std::vector<std::vector<std::string>>{{},
+                                                                                           {"nonsense"},
+                                                                                           {"migrate", "--force"},
+                                                                                           {"topics"},
+                                                                                           {"topics", "drop"},
+                                                                                           {"keys"},
+                                                                                           {"keys", "new", "UPPER"},
+                                                                                           {"keys", "new", "a", "b"}}) {
         auto const refused = run(arguments);
         EXPECT_EQ(refused.code, wrong_usage);
         EXPECT_NE(refused.err.find("--help"), std::string::npos);
@@ -101,7 +108,8 @@ TEST(Commands, MissingSettingsAreNamed) {
 }
 
 TEST(Commands, ADatabaseThatIsNotThereIsAFailureThatSaysSo) {
-    auto const gone = run({"migrate"}, {{"CALBRIDGE_DATABASE_URL", "host=127.0.0.1 port=1 user=nobody dbname=nothing"}, {"CALBRIDGE_PORT", "8080"}});
+    auto const gone =
+        run({"migrate"}, {{"CALBRIDGE_DATABASE_URL", "host=127.0.0.1 port=1 user=nobody dbname=nothing"}, {"CALBRIDGE_PORT", "8080"}});
     auto const wrong = run({"migrate"}, {{"CALBRIDGE_DATABASE_URL", "host=127.0.0.1 nonsense"}});
 
     EXPECT_EQ(gone.code, failed);

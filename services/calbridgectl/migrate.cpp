@@ -13,7 +13,8 @@ constexpr char const* take_lock = "SELECT pg_advisory_lock(4702111236513)";
 constexpr char const* end_lock = "SELECT pg_advisory_unlock(4702111236513)";
 constexpr char const* look_for_table = "SELECT to_regclass('public.schema_migrations')::text";
 constexpr char const* make_table =
-    "CREATE TABLE schema_migrations (version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())";
+    "CREATE TABLE schema_migrations (version integer PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at timestamptz NOT "
+    "NULL DEFAULT now())";
 constexpr char const* read_applied = "SELECT version, name, checksum FROM schema_migrations ORDER BY version";
 constexpr char const* note_applied = "INSERT INTO schema_migrations (version, name, checksum) VALUES ($1::integer, $2, $3)";
 
@@ -87,7 +88,8 @@ result<void> migrate(pg::script_session& on, std::vector<migration> const& known
     if (!timeout) return timeout;
     auto const locked = on.query(take_lock);
     if (!locked) {
-        if (locked.error().code == errc::conflict) return fail(errc::conflict, "another calbridgectl is migrating this database; wait for it and run this again");
+        if (locked.error().code == errc::conflict)
+            return fail(errc::conflict, "another calbridgectl is migrating this database; wait for it and run this again");
         return locked.error();
     }
     auto const done = migrate_under_lock(on, known, options, tell);

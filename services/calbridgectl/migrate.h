@@ -18,7 +18,8 @@ struct migrate_options {
 };
 
 // Each migration in a transaction of its own, under one advisory lock; stops at the first failure, keeping what was applied before it.
-// Says what it did, line by line. errc::conflict: another migrator or a long transaction is in the way; errc::malformed: plan_migrations() found faults.
+// Says what it did, line by line. errc::conflict: another migrator or a long transaction is in the way; errc::malformed: plan_migrations()
+// found faults.
 result<void> migrate(pg::script_session& on, std::vector<migration> const& known, migrate_options options, say const& tell);
 
 }  // namespace calbridge::ctl

@@ -19,7 +19,8 @@ public:
     result<void> apply(std::vector<migration> const& known, bool plan_only = false) {
         said_.clear();
         auto const on = open();
-        return migrate(*on, known, {.plan_only = plan_only, .lock_time_max = 300ms}, [&](std::string const& line) { said_.push_back(line); });
+        return migrate(*on, known, {.plan_only = plan_only, .lock_time_max = 300ms},
+                       [&](std::string const& line) { said_.push_back(line); });
     }
     std::string sql(std::string const& text) const { return scratch_.exec(text); }
 
@@ -39,7 +40,8 @@ TEST_F(Migrate, BringsAnEmptyDatabaseToTheEmbeddedSchemaOnce) {
     auto const applied = apply(all);
     ASSERT_TRUE(applied) << applied.error().context;
     EXPECT_EQ(said_.size(), all.size());
-    EXPECT_EQ(sql("select count(*) || ' ' || max(version) from schema_migrations"), std::to_string(all.size()) + " " + std::to_string(all.back().version));
+    EXPECT_EQ(sql("select count(*) || ' ' || max(version) from schema_migrations"),
+              std::to_string(all.size()) + " " + std::to_string(all.back().version));
     EXPECT_EQ(sql("select to_regclass('calendars') is not null"), "t");
 
     ASSERT_TRUE(apply(all));
@@ -59,7 +61,9 @@ TEST_F(Migrate, RefusesAChangedFileAndAppliesNothing) {
 }
 
 TEST_F(Migrate, AFailingFileLeavesNoTraceAndKeepsThoseBeforeIt) {
-    auto const failing = apply({{1, "one", "create table one (n int)"}, {2, "two", "create table two (n int); select no_such_column"}, {3, "three", "create table three (n int)"}});
+    auto const failing = apply({{1, "one", "create table one (n int)"},
+                                {2, "two", "create table two (n int); select no_such_column"},
+                                {3, "three", "create table three (n int)"}});
 
     ASSERT_FALSE(failing);
     EXPECT_NE(failing.error().context.find("0002_two was not applied"), std::string::npos);

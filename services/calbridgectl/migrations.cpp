@@ -34,7 +34,8 @@ migration_plan plan_migrations(std::vector<migration> const& known, std::vector<
     for (migration const& each : known) {
         if (std::ranges::find(applied, each.version, &applied_migration::version) != applied.end()) continue;
         if (each.version < newest) {
-            plan.faults.push_back(fmt::format("{} was never applied, and {:04} already is: give it a number after it", each.label(), newest));
+            plan.faults.push_back(
+                fmt::format("{} was never applied, and {:04} already is: give it a number after it", each.label(), newest));
         } else {
             plan.to_apply.push_back(each);
         }

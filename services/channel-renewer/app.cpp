@@ -17,16 +17,10 @@ namespace {
 
 struct app {
     app(asio::any_io_executor on, runtime::health& health_of, settings const& given)
-        : executor(on),
-          health(health_of),
-          with(given),
-          ring(crypto::key_ring::parse(given.key_ring).value()),
+        : executor(on), health(health_of), with(given), ring(crypto::key_ring::parse(given.key_ring).value()),
           token_keys(crypto::key_ring::parse(given.channel_keys).value().for_purpose(domain::channel_token_purpose)),
-          db(pg::make_database(on, database(given))),
-          producer(kafka::make_producer(on, producing(given))),
-          http(http::make_client(on, {})),
-          api(google::make_calendar_api(*http, given.google.where(), now)),
-          oauth(google::make_oauth_api(*http, given.google.where(), now)),
+          db(pg::make_database(on, database(given))), producer(kafka::make_producer(on, producing(given))), http(http::make_client(on, {})),
+          api(google::make_calendar_api(*http, given.google.where(), now)), oauth(google::make_oauth_api(*http, given.google.where(), now)),
           clients(account::make_client_directory(*db, ring, given.google.client())),
           tokens(account::make_token_source(*db, *oauth, *clients, ring, now, {})),
           keeper(on, {*db, *api, *tokens, *producer, token_keys, now, random, given.webhook_address}, channels(given)),
@@ -126,7 +120,8 @@ runtime::parts make_app(asio::any_io_executor executor, runtime::health& health,
     auto const whole = std::make_shared<app>(executor, health, with);
     runtime::parts parts;
     auto const add = [&](std::string name, std::chrono::milliseconds every, int full, std::function<task<result<std::size_t>>()> step) {
-        parts.components.emplace_back(name, [whole, name, every, full, step = std::move(step)] { return whole->beat(name, every, full, step); });
+        parts.components.emplace_back(name,
+                                      [whole, name, every, full, step = std::move(step)] { return whole->beat(name, every, full, step); });
     };
     parts.components.emplace_back("postgres", [whole] { return whole->watch_database(); });
     parts.components.emplace_back("kafka", [whole] { return whole->watch_kafka(); });

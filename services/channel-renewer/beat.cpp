@@ -21,7 +21,8 @@ std::chrono::milliseconds rest_after(rhythm const& of, std::size_t done, int fai
 
 task<void> keep_beat(rhythm of, random_source& random, std::function<task<result<std::size_t>>()> step) {
     auto& done_total = metrics::get_counter("calbridge_renewer_done_total", "What the clock's loops did, by loop", {{"loop", of.name}});
-    auto& failed_total = metrics::get_counter("calbridge_renewer_failed_total", "Steps of the clock's loops that failed, by loop", {{"loop", of.name}});
+    auto& failed_total =
+        metrics::get_counter("calbridge_renewer_failed_total", "Steps of the clock's loops that failed, by loop", {{"loop", of.name}});
     for (int failures = 0;;) {
         auto const done = co_await step();
         if (done) {

@@ -15,7 +15,8 @@ struct rhythm {
     std::size_t full{};  // a step that did this many probably left some
 };
 
-// How long to rest after a step that did `done` (`failures` steps in a row failed): pure. Full steps follow each other; failures back off to a minute.
+// How long to rest after a step that did `done` (`failures` steps in a row failed): pure. Full steps follow each other; failures back off
+// to a minute.
 std::chrono::milliseconds rest_after(rhythm const& of, std::size_t done, int failures, double random);
 
 // Until cancelled. A step's error is logged and waited out.

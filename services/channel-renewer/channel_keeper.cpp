@@ -17,7 +17,8 @@ using namespace std::chrono_literals;
 namespace {
 
 void count(std::string what, std::string outcome) {
-    metrics::get_counter("calbridge_renewer_channels_total", "Push channels by what was done and how it went", {{"what", std::move(what)}, {"outcome", std::move(outcome)}})
+    metrics::get_counter("calbridge_renewer_channels_total", "Push channels by what was done and how it went",
+                         {{"what", std::move(what)}, {"outcome", std::move(outcome)}})
         .add();
 }
 
@@ -85,7 +86,8 @@ task<void> channel_keeper::perform(store::channel_duty duty) {
     else co_await open(duty);
 }
 
-task<google::answer<google::watch_answer>> channel_keeper::watch(store::channel_duty const& duty, google::watch_request request, secret token) {
+task<google::answer<google::watch_answer>> channel_keeper::watch(store::channel_duty const& duty, google::watch_request request,
+                                                                 secret token) {
     deadline const at = in(within_.call_time_max);
     auto first = co_await with_.api.watch(token, request, at);
     if (first || first.error().code != errc::unauthorized) co_return first;
@@ -168,7 +170,8 @@ task<void> channel_keeper::opened(store::channel_duty const& duty, store::channe
 
 task<void> channel_keeper::failed(store::channel_duty const& duty, channel_id channel, watch_failure why) {
     std::string const reason = why.why;
-    auto const failures = co_await store::channel_failed(with_.db, duty.tenant, duty.calendar, channel, reason, why.permanent, why.outcome_unknown, why.retry_in);
+    auto const failures = co_await store::channel_failed(with_.db, duty.tenant, duty.calendar, channel, reason, why.permanent,
+                                                         why.outcome_unknown, why.retry_in);
     count(duty.what == store::channel_duty::kind::renew ? "renew" : "open", why.permanent ? "refused" : "failed");
     auto fields = fields_of(duty);
     fields.emplace_back("reason", reason);
@@ -183,11 +186,12 @@ task<void> channel_keeper::failed(store::channel_duty const& duty, channel_id ch
 }
 
 task<void> channel_keeper::set_alert(store::channel_duty const& duty, bool raised, std::string why) {
-    store::alert const what{.tenant = duty.tenant,
-                            .kind = "renewals_failing",
-                            .subject = duty.calendar.str(),
-                            .explanation = raised ? "Google does not open a push channel for this calendar (" + why + "): it is polled until it does."
-                                                  : "Google opened a push channel for this calendar again."};
+    store::alert const what{
+        .tenant = duty.tenant,
+        .kind = "renewals_failing",
+        .subject = duty.calendar.str(),
+        .explanation = raised ? "Google does not open a push channel for this calendar (" + why + "): it is polled until it does."
+                              : "Google opened a push channel for this calendar again."};
     auto tx = co_await with_.db.begin(duty.tenant);
     if (!tx) {
         log::warn("alert.not_written", log::with(fields_of(duty), tx.error()));
@@ -208,7 +212,8 @@ task<void> channel_keeper::stop(store::channel_duty const& duty) {
     store::channel_row const& row = *duty.channel;
     std::string why = "replaced";
     bool final = true;
-    if (duty.status == store::connection_status::revoked || duty.status == store::connection_status::disconnected) why = "connection " + std::string(store::name(duty.status));
+    if (duty.status == store::connection_status::revoked || duty.status == store::connection_status::disconnected)
+        why = "connection " + std::string(store::name(duty.status));
     if (!row.resource_id) {
         why = "never known at Google";
     } else if (row.expires_at && *row.expires_at <= with_.now.now()) {

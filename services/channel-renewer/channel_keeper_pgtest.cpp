@@ -11,7 +11,8 @@ TEST_F(Channels, ANewCalendarGetsOneWithAVerifiableTokenAndIsLookedAt) {
     round();
 
     ASSERT_EQ(google_.live_of(google_id_), 1U);
-    EXPECT_EQ(sql("select state || ' ' || resource_id || ' ' || (renew_at between now() + interval '143 h' and now() + interval '148 h') from channels"),
+    EXPECT_EQ(sql("select state || ' ' || resource_id || ' ' || (renew_at between now() + interval '143 h' and now() + interval '148 h') "
+                  "from channels"),
               "active resource of anna@example.com true");
     auto const& [id, channel] = *google_.live.begin();
     channel_id const opened{*parse_uuid(id)};
@@ -165,7 +166,8 @@ TEST_F(Channels, ThreeFailuresRaiseAnAlertThatEndsWithSuccess) {
         channel_is_due();
     }
 
-    EXPECT_EQ(sql("select kind || ' ' || (subject = '" + calendar_.str() + "') || ' ' || (resolved_at is null) from alerts"), "renewals_failing true true");
+    EXPECT_EQ(sql("select kind || ' ' || (subject = '" + calendar_.str() + "') || ' ' || (resolved_at is null) from alerts"),
+              "renewals_failing true true");
     EXPECT_EQ(sql("select count(*) from outbox where topic = 'sync-alerts'"), "1");
     google_.refuse = nullptr;
     round();

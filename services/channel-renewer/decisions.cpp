@@ -29,7 +29,8 @@ instant renewal_time(instant now, instant expires_at, std::chrono::milliseconds 
     return expires_at - margin + jitter;
 }
 
-watch_failure judge_watch_failure(google::call_error const& error, int failures_before, std::optional<std::chrono::milliseconds> old_left, double random) {
+watch_failure judge_watch_failure(google::call_error const& error, int failures_before, std::optional<std::chrono::milliseconds> old_left,
+                                  double random) {
     watch_failure f;
     f.why = error.reason.empty() ? std::string(name(error.code)) : error.reason;
     if (error.reason == "pushNotSupportedForRequestedResource") {
@@ -43,7 +44,8 @@ watch_failure judge_watch_failure(google::call_error const& error, int failures_
     return f;
 }
 
-watch_failure judge_missing_token(error const& error, int failures_before, std::optional<std::chrono::milliseconds> old_left, double random) {
+watch_failure judge_missing_token(error const& error, int failures_before, std::optional<std::chrono::milliseconds> old_left,
+                                  double random) {
     watch_failure f;
     f.why = "no access token: " + std::string(name(error.code));
     f.retry_in = wait_after(failures_before, old_left, random, {});

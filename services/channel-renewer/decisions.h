@@ -11,8 +11,8 @@
 
 namespace calbridge::renewer {
 
-// When to replace a channel that lives from `now` to `expires_at`: `before` its end, up to a sixth of that later (so that channels opened in
-// one minute are not all replaced in one). Google may grant less than was asked: never before half of what it granted has passed.
+// When to replace a channel that lives from `now` to `expires_at`: `before` its end, up to a sixth of that later (so that channels opened
+// in one minute are not all replaced in one). Google may grant less than was asked: never before half of what it granted has passed.
 // `random` in [0, 1).
 instant renewal_time(instant now, instant expires_at, std::chrono::milliseconds before, double random);
 
@@ -20,12 +20,15 @@ struct watch_failure {
     bool permanent{};        // this calendar takes no channels: poll it, and ask again rarely
     bool outcome_unknown{};  // Google may have opened it
     std::chrono::milliseconds retry_in{};
-    std::string why;         // stable, for rows and logs
+    std::string why;  // stable, for rows and logs
 };
-// What a failed watch call means. `failures_before` counts those in a row before this one; `old_left` is how long the channel to replace still lives.
-watch_failure judge_watch_failure(google::call_error const& error, int failures_before, std::optional<std::chrono::milliseconds> old_left, double random);
+// What a failed watch call means. `failures_before` counts those in a row before this one; `old_left` is how long the channel to replace
+// still lives.
+watch_failure judge_watch_failure(google::call_error const& error, int failures_before, std::optional<std::chrono::milliseconds> old_left,
+                                  double random);
 // The same when there was no access token to call with.
-watch_failure judge_missing_token(error const& error, int failures_before, std::optional<std::chrono::milliseconds> old_left, double random);
+watch_failure judge_missing_token(error const& error, int failures_before, std::optional<std::chrono::milliseconds> old_left,
+                                  double random);
 
 inline constexpr int failures_before_alert = 3;
 

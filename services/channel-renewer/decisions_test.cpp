@@ -84,10 +84,12 @@ TEST(WatchFailure, WithoutATokenNothingWasSent) {
 }
 
 TEST(StopFailure, OnlyWhatMayPassIsTriedAgain) {
-    for (errc const passing : {errc::timed_out, errc::unavailable, errc::rate_limited, errc::conflict, errc::unauthorized, errc::client_rejected, errc::shutting_down, errc::internal}) {
+    for (errc const passing : {errc::timed_out, errc::unavailable, errc::rate_limited, errc::conflict, errc::unauthorized,
+                               errc::client_rejected, errc::shutting_down, errc::internal}) {
         EXPECT_FALSE(is_stop_final(failure(passing))) << name(passing);
     }
-    for (errc const final : {errc::not_found, errc::gone, errc::exists, errc::forbidden, errc::grant_revoked, errc::malformed, errc::too_large}) {
+    for (errc const final :
+         {errc::not_found, errc::gone, errc::exists, errc::forbidden, errc::grant_revoked, errc::malformed, errc::too_large}) {
         EXPECT_TRUE(is_stop_final(failure(final))) << name(final);
     }
 }

@@ -18,8 +18,10 @@ namespace calbridge::renewer {
 // Only channels and calendar lists; the rest is a test's mistake.
 class fake_google final : public google::calendar_api {
 public:
-    struct channel { std::string calendar, token; };
-    std::map<std::string, channel> live;      // by channel id
+    struct channel {
+        std::string calendar, token;
+    };
+    std::map<std::string, channel> live;  // by channel id
     std::set<std::string> every_id;
     std::vector<std::string> tokens_seen, stopped;
     std::function<std::optional<google::call_error>(std::string_view token)> refuse;  // before anything is opened
@@ -57,11 +59,22 @@ public:
         ++lists;
         co_return calendars;
     }
-    task<google::answer<google::event_page>> list(secret const&, google::list_query, deadline) override { throw std::logic_error("not expected: list"); }
-    task<google::answer<domain::calendar_event>> get(secret const&, std::string, std::string, deadline) override { throw std::logic_error("not expected: get"); }
-    task<google::answer<domain::calendar_event>> insert(secret const&, std::string, std::string, google::event_write, deadline) override { throw std::logic_error("not expected: insert"); }
-    task<google::answer<domain::calendar_event>> patch(secret const&, std::string, std::string, std::string, google::event_write, deadline) override { throw std::logic_error("not expected: patch"); }
-    task<google::answer<void>> remove(secret const&, std::string, std::string, std::string, std::string, deadline) override { throw std::logic_error("not expected: remove"); }
+    task<google::answer<google::event_page>> list(secret const&, google::list_query, deadline) override {
+        throw std::logic_error("not expected: list");
+    }
+    task<google::answer<domain::calendar_event>> get(secret const&, std::string, std::string, deadline) override {
+        throw std::logic_error("not expected: get");
+    }
+    task<google::answer<domain::calendar_event>> insert(secret const&, std::string, std::string, google::event_write, deadline) override {
+        throw std::logic_error("not expected: insert");
+    }
+    task<google::answer<domain::calendar_event>> patch(secret const&, std::string, std::string, std::string, google::event_write,
+                                                       deadline) override {
+        throw std::logic_error("not expected: patch");
+    }
+    task<google::answer<void>> remove(secret const&, std::string, std::string, std::string, std::string, deadline) override {
+        throw std::logic_error("not expected: remove");
+    }
 };
 
 class fake_kafka final : public kafka::producer {
@@ -117,12 +130,18 @@ public:
 class renewer_fixture : public store::store_fixture {
 public:
     static crypto::key_ring keys() {
-        return crypto::key_ring::parse(secret("k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")).value().for_purpose(domain::channel_token_purpose);
+        return crypto::key_ring::parse(secret("k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="))
+            .value()
+            .for_purpose(domain::channel_token_purpose);
     }
     channel_keeper keeper_on(pg::database& db) {
         channel_parts const with{db, google_, tokens_, kafka_, keys_, now_, random_, "https://hooks.example.com/push"};
-        channel_limits const within{.life = std::chrono::hours(168), .renew_before = std::chrono::hours(24), .claim = std::chrono::minutes(1),
-                                    .every = std::chrono::milliseconds(20), .call_time_max = std::chrono::seconds(5), .at_once = 16};
+        channel_limits const within{.life = std::chrono::hours(168),
+                                    .renew_before = std::chrono::hours(24),
+                                    .claim = std::chrono::minutes(1),
+                                    .every = std::chrono::milliseconds(20),
+                                    .call_time_max = std::chrono::seconds(5),
+                                    .at_once = 16};
         return channel_keeper(ioc_.get_executor(), with, within);
     }
     void round() {

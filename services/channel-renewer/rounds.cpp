@@ -81,7 +81,8 @@ task<result<std::size_t>> idle_grant_round(round_parts const& with) {
     for (store::idle_grant const& each : *idle) {
         // Asking is enough: the token is long past its end, so the source refreshes it.
         auto const token = co_await with.tokens.access_token(each.tenant, each.connection);
-        if (!token) log::warn("grant.not_refreshed", log::with({{"tenant_id", each.tenant}, {"connection_id", each.connection}}, token.error()));
+        if (!token)
+            log::warn("grant.not_refreshed", log::with({{"tenant_id", each.tenant}, {"connection_id", each.connection}}, token.error()));
     }
     co_return idle->size();
 }

@@ -31,8 +31,10 @@ TEST_F(Rounds, APollRaisesTheCounterAndWakes) {
 }
 
 TEST_F(Rounds, AbandonedMessagesArePublishedOnce) {
-    sql("insert into outbox (tenant_id, message_id, topic, message_key, headers, value, claimed_until) values ('acme', gen_random_uuid(), 'task-updates', 'acme/anna', "
-        "'[[\"ce_id\", \"7\"]]', '{}', now() - interval '1 second'), ('other', gen_random_uuid(), 'task-updates', 'other/x', '[]', '{}', now() + interval '1 minute')");
+    sql("insert into outbox (tenant_id, message_id, topic, message_key, headers, value, claimed_until) values ('acme', gen_random_uuid(), "
+        "'task-updates', 'acme/anna', "
+        "'[[\"ce_id\", \"7\"]]', '{}', now() - interval '1 second'), ('other', gen_random_uuid(), 'task-updates', 'other/x', '[]', '{}', "
+        "now() + interval '1 minute')");
 
     EXPECT_EQ(did([](round_parts const& p) { return outbox_round(p); }), 1U);
     EXPECT_EQ(did([](round_parts const& p) { return outbox_round(p); }), 0U);
@@ -46,7 +48,8 @@ TEST_F(Rounds, AbandonedMessagesArePublishedOnce) {
 }
 
 TEST_F(Rounds, WithKafkaAwayMessagesStay) {
-    sql("insert into outbox (tenant_id, message_id, topic, message_key, value, claimed_until) values ('acme', gen_random_uuid(), 't', 'k', 'v', '-infinity')");
+    sql("insert into outbox (tenant_id, message_id, topic, message_key, value, claimed_until) values ('acme', gen_random_uuid(), 't', 'k', "
+        "'v', '-infinity')");
     kafka_.away = true;
 
     EXPECT_EQ(did([](round_parts const& p) { return outbox_round(p); }), failed);

@@ -7,8 +7,9 @@ namespace {
 
 config::environment good() {
     std::string const key = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-    return {{"CALBRIDGE_INSTANCE_ID", "renewer-0"}, {"CALBRIDGE_DATABASE_URL", "host=x"}, {"CALBRIDGE_KAFKA_BROKERS", "x:9092"},
-            {"CALBRIDGE_KEY_RING", key}, {"CALBRIDGE_CHANNEL_KEYS", key}, {"CALBRIDGE_WEBHOOK_ADDRESS", "https://hooks.example.com/push"}};
+    return {{"CALBRIDGE_INSTANCE_ID", "renewer-0"}, {"CALBRIDGE_DATABASE_URL", "host=x"},
+            {"CALBRIDGE_KAFKA_BROKERS", "x:9092"},  {"CALBRIDGE_KEY_RING", key},
+            {"CALBRIDGE_CHANNEL_KEYS", key},        {"CALBRIDGE_WEBHOOK_ADDRESS", "https://hooks.example.com/push"}};
 }
 std::string fault(config::environment const& env) {
     settings s;
@@ -37,7 +38,8 @@ TEST(RenewerSettings, EveryFaultIsNamedAtOnce) {
 
     std::string const said = fault(env);
 
-    for (auto const* name : {"CALBRIDGE_DATABASE_URL", "CALBRIDGE_KEY_RING", "CALBRIDGE_WEBHOOK_ADDRESS", "CALBRIDGE_CHANNEL_RENEW_BEFORE", "CALBRIDGE_CHANNEL_CLAIM"}) {
+    for (auto const* name : {"CALBRIDGE_DATABASE_URL", "CALBRIDGE_KEY_RING", "CALBRIDGE_WEBHOOK_ADDRESS", "CALBRIDGE_CHANNEL_RENEW_BEFORE",
+                             "CALBRIDGE_CHANNEL_CLAIM"}) {
         EXPECT_NE(said.find(name), std::string::npos) << name << " is not named in:\n" << said;
     }
 }

@@ -1,5 +1,6 @@
 #pragma once
-// calendar-changed messages that wake a worker. The work itself stands in PostgreSQL already, so they carry the cause `retry`, which raises nothing.
+// calendar-changed messages that wake a worker. The work itself stands in PostgreSQL already, so they carry the cause `retry`, which raises
+// nothing.
 
 #include "store/rows.h"
 

@@ -105,7 +105,7 @@ private:
         bool outdated{false};  // the channel changed while PostgreSQL was being asked
     };
     std::unordered_map<channel_id, question> questions_;
-    std::vector<sending> burst_;
+    std::vector<sending> burst_, leaving_;
     std::deque<waiting_answer> answers_due_;
     std::size_t in_flight_{0};
     std::array<metrics::counter*, outcome_count> counters_{};

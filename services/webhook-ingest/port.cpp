@@ -1,5 +1,6 @@
 #include "port.h"
 
+#include "common/http/descriptors.h"
 #include "common/http/reply.h"
 #include "common/observe/log.h"
 #include "common/observe/metrics.h"
@@ -84,6 +85,9 @@ public:
         bound.native_non_blocking(true);
         number_ = bound.local_endpoint().port();
         listener_ = bound.release();
+        if (!http::allow_descriptors(options_.connections_max)) {
+            log::warn("port.descriptor_limit", {{"connections_max", static_cast<std::uint64_t>(options_.connections_max)}});
+        }
         watch_listener(true);
     }
     ~epoll_port() override {

@@ -1,5 +1,6 @@
 #include "port.h"
 
+#include "common/http/descriptors.h"
 #include "common/testing/testing.h"
 
 #include <boost/asio/buffer.hpp>
@@ -348,6 +349,8 @@ TEST(Port, DrainLetsWaitingRequestsFinishAndClosesIdleOnes) {
 }
 
 TEST(Port, ThousandConnectionsAtOnce) {
+    // Both ends live in this process.
+    http::allow_descriptors(2500);
     play([](peer&, port& p, scripted& handler) -> task<void> {
         auto const executor = co_await asio::this_coro::executor;
         std::vector<std::unique_ptr<peer>> all;

@@ -1,6 +1,7 @@
 #include "common/http/server.h"
 
 #include "common/async/with_deadline.h"
+#include "common/http/descriptors.h"
 #include "common/http/server_connection.h"
 #include "common/observe/log.h"
 #include "common/observe/metrics.h"
@@ -59,6 +60,9 @@ public:
         shared_.options.hosts = lower(std::move(shared_.options.hosts));
         shared_.rules.hosts = shared_.options.hosts;
         port_ = acceptor_.local_endpoint().port();
+        if (!allow_descriptors(shared_.options.connections_max)) {
+            log::warn("http.descriptor_limit", {{"connections_max", static_cast<std::uint64_t>(shared_.options.connections_max)}});
+        }
     }
 
     std::uint16_t port() const override { return port_; }

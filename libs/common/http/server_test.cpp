@@ -1,5 +1,6 @@
 #include "common/http/server.h"
 
+#include "common/http/descriptors.h"
 #include "common/observe/log.h"
 #include "common/testing/testing.h"
 
@@ -487,6 +488,8 @@ TEST(Server, DrainFinishesOpenRequestsClosesIdleOnesAndRefusesNew) {
 }
 
 TEST(Server, OneThousandConnectionsAtOnce) {
+    // Both ends live in this process.
+    allow_descriptors(2500);
     with_server([](raw_peer&, fixture&, server& s, task_group&) -> task<void> {
         auto const executor = co_await asio::this_coro::executor;
         std::vector<std::unique_ptr<raw_peer>> peers;

@@ -4,7 +4,7 @@
 # The paths in a cached object are made relative and precompiled headers may be cached, so every clone shares one cache.
 _ccache_environment() {
   export CCACHE_BASEDIR="$root" CCACHE_NOHASHDIR=1
-  export CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+  export CCACHE_SLOPPINESS=pch_defines,time_macros
 }
 
 # A compiler under sanitizers takes up to 1.5 GB.

@@ -13,7 +13,7 @@ cmd_demo() {
   # The demo plays Google's part too, so real credentials in the environment are not for it.
   unset GOOGLE_CLIENT_ID GOOGLE_CLIENT_SECRET GOOGLE_REDIRECT_URI
   with_lock setup ensure_setup
-  with_lock build-dev build dev
+  with_lock build-dev build dev "${stack_targets[@]}"
   if [[ $check ]]; then
     use_stack demo-check
     trap _demo_end EXIT
@@ -45,7 +45,6 @@ _demo_end() {
 
 cmd_bench() {
   with_lock setup ensure_setup
-  with_lock build-release build release
-  [[ -x $root/tests/bench/run ]] || die "there are no benchmarks in this tree: tests/bench/run is missing"
+  with_lock build-release build release "${stack_targets[@]}" bench-tool
   CALBRIDGE_BENCH_BUILD="$root/build/release" CALBRIDGE_DISCOVERY_DIR="$discovery_dir" "$root/tests/bench/run" "$@"
 }

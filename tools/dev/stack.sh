@@ -7,6 +7,8 @@
 stack_dir="$run_dir/stack"
 stack_services=(oauth-gateway webhook-ingest sync-worker channel-renewer)
 stack_processes=(google-emulator "${stack_services[@]}")
+# What a stack needs built; the tests are not.
+stack_targets=(calbridgectl "${stack_processes[@]}")
 
 # Preferred ports; the next free one is taken when something else listens there, and kept from then on.
 declare -A preferred_port=(
@@ -328,7 +330,7 @@ cmd_up() {
     esac
   done
   with_lock setup ensure_setup
-  with_lock build-dev build dev
+  with_lock build-dev build dev "${stack_targets[@]}"
   with_lock stack stack_up "$google"
   _explain_stack
 }

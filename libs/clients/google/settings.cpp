@@ -27,9 +27,9 @@ config::table& declare_google(config::table& settings, google_settings& target) 
                "OAuth client of this installation at Google; given together with its secret and redirect URI, or not at all."},
               target.client_id, {}, 512)
         .optional_secret({"GOOGLE_CLIENT_SECRET", "Secret of that OAuth client."}, target.client_secret)
-        .text(
-            {"GOOGLE_REDIRECT_URI", "Where Google sends the browser back, exactly as registered: <public URL>/settings/calendar/callback."},
-            target.redirect_uri, {}, 2048)
+        .text({"GOOGLE_REDIRECT_URI",
+               "Where Google sends the browser back, exactly as registered: CALBRIDGE_PUBLIC_URL and /settings/calendar/callback."},
+              target.redirect_uri, {}, 2048)
         .url({"CALBRIDGE_GOOGLE_URL", "Base under which all of Google's endpoints are found, for an emulator; empty: Google's own."},
              target.base_url, {})
         .require("GOOGLE_CLIENT_ID", [&target] { return fault_of_client(target); });

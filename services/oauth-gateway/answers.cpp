@@ -16,11 +16,16 @@ http::response not_found_page() {
 }
 
 http::response no_session_page() {
-    return page(401, "Please open this page from your CRM", "<p>Your session has ended, or was opened in another browser. Go back to your CRM and open the calendar settings there.</p>");
+    return page(
+        401, "Please open this page from your CRM",
+        "<p>Your session has ended, or was opened in another browser. Go back to your CRM and open the calendar settings there.</p>");
 }
 
 http::response try_again_page(std::string_view what) {
-    auto out = page(503, "Please try again", fmt::format("<p>{} This is on our side and usually passes within a minute.</p><p><a href=\"{}\">Calendar settings</a></p>", escape(what), settings_path));
+    auto out =
+        page(503, "Please try again",
+             fmt::format("<p>{} This is on our side and usually passes within a minute.</p><p><a href=\"{}\">Calendar settings</a></p>",
+                         escape(what), settings_path));
     out.fields.emplace_back("Retry-After", "10");
     return out;
 }

@@ -59,21 +59,42 @@ http::response unavailable_problem() {
 json::value time_or_null(std::optional<instant> const& at) {
     if (!at) return nullptr;
     auto const seconds = std::chrono::floor<std::chrono::seconds>(*at);
-    return json::value(fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", fmt::gmtime(seconds.time_since_epoch().count()), (*at - seconds).count()));
+    return json::value(
+        fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", fmt::gmtime(seconds.time_since_epoch().count()), (*at - seconds).count()));
 }
 
 json::object to_json(store::connection_row const& c) {
     json::array scopes(c.granted_scopes.begin(), c.granted_scopes.end());
-    return {{"id", c.id.str()}, {"email", c.connected_email}, {"status", store::name(c.status)}, {"statusReason", c.status_reason}, {"mode", domain::name(c.mode)},
-            {"conflictPolicy", domain::name(c.policy)}, {"isDefault", c.is_default}, {"autoSyncTasks", c.auto_sync_tasks}, {"importExternalEvents", c.import_external_events},
-            {"grantedScopes", std::move(scopes)}, {"integration", c.integration ? json::value(c.integration->str()) : json::value(nullptr)},
+    return {{"id", c.id.str()},
+            {"email", c.connected_email},
+            {"status", store::name(c.status)},
+            {"statusReason", c.status_reason},
+            {"mode", domain::name(c.mode)},
+            {"conflictPolicy", domain::name(c.policy)},
+            {"isDefault", c.is_default},
+            {"autoSyncTasks", c.auto_sync_tasks},
+            {"importExternalEvents", c.import_external_events},
+            {"grantedScopes", std::move(scopes)},
+            {"integration", c.integration ? json::value(c.integration->str()) : json::value(nullptr)},
             {"defaultCalendar", c.default_calendar ? json::value(c.default_calendar->str()) : json::value(nullptr)},
-            {"lastSyncedAt", time_or_null(c.last_synced_at)}, {"calendarsReadAt", time_or_null(c.calendars_read_at)}, {"failures", c.failures}, {"revision", c.revision}};
+            {"lastSyncedAt", time_or_null(c.last_synced_at)},
+            {"calendarsReadAt", time_or_null(c.calendars_read_at)},
+            {"failures", c.failures},
+            {"revision", c.revision}};
 }
 
 json::object to_json(store::calendar_row const& c) {
-    return {{"id", c.id.str()}, {"googleId", c.google_id}, {"summary", c.summary}, {"timeZone", c.time_zone}, {"accessRole", c.access_role}, {"primary", c.is_primary},
-            {"selected", c.selected}, {"pushable", c.pushable}, {"pending", c.synced_seq < c.dirty_seq}, {"failures", c.failures}, {"retryAt", time_or_null(c.retry_at)},
+    return {{"id", c.id.str()},
+            {"googleId", c.google_id},
+            {"summary", c.summary},
+            {"timeZone", c.time_zone},
+            {"accessRole", c.access_role},
+            {"primary", c.is_primary},
+            {"selected", c.selected},
+            {"pushable", c.pushable},
+            {"pending", c.synced_seq < c.dirty_seq},
+            {"failures", c.failures},
+            {"retryAt", time_or_null(c.retry_at)},
             {"lastSyncedAt", time_or_null(c.last_synced_at)}};
 }
 
@@ -107,7 +128,9 @@ task<http::response> sync_connection(deps const& d, http::server_request const& 
     auto const at = co_await address(d, request);
     if (!at.connection) co_return at.refusal;
     if (at.connection->status == store::connection_status::revoked || at.connection->status == store::connection_status::disconnected) {
-        co_return http::problem(409, "not_connected", "Not connected", "This connection is " + std::string(store::name(at.connection->status)) + ". Its user has to connect the account again.");
+        co_return http::problem(
+            409, "not_connected", "Not connected",
+            "This connection is " + std::string(store::name(at.connection->status)) + ". Its user has to connect the account again.");
     }
     auto const found = co_await store::calendars_of(d.db, at.who.tenant, at.connection->id);
     if (!found) co_return unavailable_problem();
@@ -118,7 +141,11 @@ task<http::response> sync_connection(deps const& d, http::server_request const& 
     std::size_t const count = where.size();
     auto const woken = co_await d.wake.wake(at.connection->id, std::move(where), domain::cause::manual);
     if (!woken) co_return unavailable_problem();
-    log::info("sync.asked", {{"tenant", at.who.tenant}, {"user", at.who.user}, {"connection", at.connection->id}, {"calendars", count}, {"request_id", request.request_id}});
+    log::info("sync.asked", {{"tenant", at.who.tenant},
+                             {"user", at.who.user},
+                             {"connection", at.connection->id},
+                             {"calendars", count},
+                             {"request_id", request.request_id}});
     json::object const body{{"calendars", count}};
     co_return http::json_response(202, json::serialize(body));
 }

@@ -16,13 +16,14 @@ TEST_F(Gateway, DisconnectingForgetsAndCanBeRepeated) {
         co_await connect(by);
         std::string const id = sql("select connection_id from user_calendar_connections");
         std::string const channel = to_string(random_uuid());
-        sql("insert into channels (tenant_id, channel_id, connection_id, calendar_id, resource_id, token_hash, state) select 't1', '" + channel + "', '" + id +
-            "', calendar_id, 'res-1', '\\x00', 'active' from calendars where is_primary");
+        sql("insert into channels (tenant_id, channel_id, connection_id, calendar_id, resource_id, token_hash, state) select 't1', '" +
+            channel + "', '" + id + "', calendar_id, 'res-1', '\\x00', 'active' from calendars where is_primary");
         auto const got = co_await post(by, "/settings/calendar/disconnect/" + id);
         EXPECT_EQ(got.status, 303) << got.body;
         EXPECT_EQ(calendars_.stopped, (std::vector<std::pair<std::string, std::string>>{{channel, "res-1"}}));
         EXPECT_EQ(oauth_.revoked, std::vector<std::string>{"canary-refresh"});
-        EXPECT_EQ(sql("select (data_key is null and access_token is null and refresh_token is null)::text from user_calendar_connections"), "true");
+        EXPECT_EQ(sql("select (data_key is null and access_token is null and refresh_token is null)::text from user_calendar_connections"),
+                  "true");
         EXPECT_EQ(sql("select state || '/' || state_reason from channels"), "stopped/disconnected");
         auto const again = co_await post(by, "/settings/calendar/disconnect/" + id);
         EXPECT_EQ(again.status, 303);
@@ -125,13 +126,18 @@ TEST_F(Gateway, ATaskIsShownWithItsLinkAndOperations) {
         auto by = co_await sign_in();
         co_await connect(by);
         std::string const link = to_string(random_uuid()), operation = to_string(random_uuid());
-        sql("insert into tasks (tenant_id, task_id, user_id, version, snapshot, local, state) values ('t1', 'task-1', 'u1', 7, '{}', '{\"title\":\"T\"}', 'synced')");
+        sql("insert into tasks (tenant_id, task_id, user_id, version, snapshot, local, state) values ('t1', 'task-1', 'u1', 7, '{}', "
+            "'{\"title\":\"T\"}', 'synced')");
         auto const bare = co_await api("GET", "/api/v1/tasks/task-1");
         EXPECT_EQ(bare.status, 200);
         EXPECT_TRUE(has(bare.body, R"("link": null)") && has(bare.body, R"("operations": [])"));
-        sql("insert into task_links (tenant_id, link_id, task_id, connection_id, calendar_id, google_calendar_id, google_calendar_event_id, state, base) select 't1', '" + link +
-            "', 'task-1', connection_id, calendar_id, google_calendar_id, 'ev1', 'live', '{\"title\":\"B\"}' from calendars where is_primary");
-        sql("insert into operations (tenant_id, operation_id, link_id, calendar_id, sequence, kind, state, pushed) select 't1', '" + operation + "', '" + link + "', calendar_id, 1, 'create', 'done', '{title}' from calendars where is_primary");
+        sql("insert into task_links (tenant_id, link_id, task_id, connection_id, calendar_id, google_calendar_id, "
+            "google_calendar_event_id, state, base) select 't1', '" +
+            link +
+            "', 'task-1', connection_id, calendar_id, google_calendar_id, 'ev1', 'live', '{\"title\":\"B\"}' from calendars where "
+            "is_primary");
+        sql("insert into operations (tenant_id, operation_id, link_id, calendar_id, sequence, kind, state, pushed) select 't1', '" +
+            operation + "', '" + link + "', calendar_id, 1, 'create', 'done', '{title}' from calendars where is_primary");
         auto const got = co_await api("GET", "/api/v1/tasks/task-1");
         auto const parsed = json::parse(got.body, "task");
         EXPECT_TRUE(parsed);

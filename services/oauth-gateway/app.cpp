@@ -55,12 +55,22 @@ std::string host_of(std::string_view url) {
 
 struct app {
     app(asio::any_io_executor executor, runtime::health& health_of, settings const& s)
-        : health(health_of), kafka_options(asking(s)), ring(crypto::key_ring::parse(s.key_ring).value()), db(pg::make_database(executor, database(s))),
-          producer(kafka::make_producer(executor, producing(s))), http_client(http::make_client(executor, {})),
-          oauth(google::make_oauth_api(*http_client, s.google.where(), now)), calendars(google::make_calendar_api(*http_client, s.google.where(), now)),
+        : health(health_of), kafka_options(asking(s)), ring(crypto::key_ring::parse(s.key_ring).value()),
+          db(pg::make_database(executor, database(s))), producer(kafka::make_producer(executor, producing(s))),
+          http_client(http::make_client(executor, {})), oauth(google::make_oauth_api(*http_client, s.google.where(), now)),
+          calendars(google::make_calendar_api(*http_client, s.google.where(), now)),
           clients(account::make_client_directory(*db, ring, s.google.client())), wake(executor, *db, *producer, now),
-          shared{.db = *db, .oauth = *oauth, .calendars = *calendars, .clients = *clients, .wake = wake, .now = now, .ring = ring, .launch_key = s.launch_key,
-                 .sessions = session_keeper(ring, s.public_url), .google_at = s.google.where(), .default_client = s.google.client().has_value()},
+          shared{.db = *db,
+                 .oauth = *oauth,
+                 .calendars = *calendars,
+                 .clients = *clients,
+                 .wake = wake,
+                 .now = now,
+                 .ring = ring,
+                 .launch_key = s.launch_key,
+                 .sessions = session_keeper(ring, s.public_url),
+                 .google_at = s.google.where(),
+                 .default_client = s.google.client().has_value()},
           server(http::make_server(executor, listening(s), routes_of(shared))) {
         log::info("port.listening", {{"address", s.address}, {"port", static_cast<int>(server->port())}});
     }
@@ -87,7 +97,8 @@ struct app {
         for (;;) {
             auto const executor = co_await asio::this_coro::executor;
             auto options = kafka_options;
-            auto const partitions = co_await kafka::partition_count(executor, std::move(options), std::string(wire::topic_calendar_changed), in(2s));
+            auto const partitions =
+                co_await kafka::partition_count(executor, std::move(options), std::string(wire::topic_calendar_changed), in(2s));
             health.report("kafka", partitions.has_value(), partitions ? "" : partitions.error().context);
             co_await sleep_for(partitions ? 15s : 1s);
         }

@@ -24,13 +24,18 @@ struct connected {
 };
 using outcome = std::variant<connected, consent_fault>;
 
-// Stored under the id the same account has already, so that sealed values and links fit; a row that appears meanwhile is found at the second try.
-task<result<store::connected>> store_connection(deps const& d, store::new_attempt const& attempt, std::string const& client_id, google::identity const& who,
-                                                google::grant const& granted, std::vector<std::string> const& scopes) {
+// Stored under the id the same account has already, so that sealed values and links fit; a row that appears meanwhile is found at the
+// second try.
+task<result<store::connected>> store_connection(deps const& d, store::new_attempt const& attempt, std::string const& client_id,
+                                                google::identity const& who, google::grant const& granted,
+                                                std::vector<std::string> const& scopes) {
     for (int attempt_number = 1;; ++attempt_number) {
         auto const known = co_await store::find_connection_of(d.db, attempt.tenant, attempt.user, who.sub);
         if (!known) co_return known.error();
-        store::connection_row row = *known ? **known : store::connection_row{.tenant = attempt.tenant, .id = connection_id{random_uuid()}, .user = attempt.user, .auto_sync_tasks = true};
+        store::connection_row row =
+            *known ? **known
+                   : store::connection_row{
+                         .tenant = attempt.tenant, .id = connection_id{random_uuid()}, .user = attempt.user, .auto_sync_tasks = true};
         row.integration = attempt.integration;
         row.client_id = client_id;
         row.google_sub = who.sub;
@@ -38,8 +43,11 @@ task<result<store::connected>> store_connection(deps const& d, store::new_attemp
         row.granted_scopes = scopes;
         row.mode = attempt.mode;
         auto sealed = account::seal_grant(d.ring, row.tenant, row.id, granted.access_token, *granted.refresh_token);
-        store::new_connection const what{.row = std::move(row), .data_key = std::move(sealed.data_key), .access_token = std::move(sealed.access_token),
-                                         .refresh_token = std::move(sealed.refresh_token), .token_expires_at = d.now.now() + granted.life};
+        store::new_connection const what{.row = std::move(row),
+                                         .data_key = std::move(sealed.data_key),
+                                         .access_token = std::move(sealed.access_token),
+                                         .refresh_token = std::move(sealed.refresh_token),
+                                         .token_expires_at = d.now.now() + granted.life};
         auto tx = co_await d.db.begin(attempt.tenant);
         if (!tx) co_return tx.error();
         auto const saved = co_await store::save_connection(**tx, what);
@@ -54,7 +62,8 @@ task<result<store::connected>> store_connection(deps const& d, store::new_attemp
 task<outcome> exchange_and_store(deps const& d, store::new_attempt attempt, secret code, deadline at) {
     auto const client = co_await d.clients.find(attempt.tenant, attempt.integration);
     if (!client) co_return client.error().code == errc::not_found ? consent_fault::client_wrong : consent_fault::unavailable;
-    auto const verifier = crypto::open(d.ring.for_purpose("consent-attempts"), attempt.code_verifier, verifier_place(attempt.tenant, attempt.state_hash));
+    auto const verifier =
+        crypto::open(d.ring.for_purpose("consent-attempts"), attempt.code_verifier, verifier_place(attempt.tenant, attempt.state_hash));
     if (!verifier) co_return consent_fault::stale;
     auto const granted = co_await d.oauth.exchange(*client, code, *verifier, at);
     if (!granted) {
@@ -98,7 +107,9 @@ http::response say(consent_fault fault, std::string_view request_id) {
     auto const e = explain(fault);
     metrics::get_counter("calbridge_consents_total", "Consents that came back, by outcome.", {{"outcome", std::string(e.code)}}).add();
     log::warn("connect.failed", {{"outcome", e.code}, {"request_id", request_id}});
-    return page(e.status, e.title, fmt::format("<p>{}</p><p>Nothing was stored.</p><p><a class=\"button\" href=\"{}\">Calendar settings</a></p>", escape(e.what_to_do), settings_path));
+    return page(e.status, e.title,
+                fmt::format("<p>{}</p><p>Nothing was stored.</p><p><a class=\"button\" href=\"{}\">Calendar settings</a></p>",
+                            escape(e.what_to_do), settings_path));
 }
 
 }  // namespace
@@ -120,7 +131,8 @@ std::optional<returned> read_return(std::string_view query) {
             out.error = value;
         } else if (name == "iss") {
             // RFC 9207: an answer of another authorization server is a mix-up.
-            if (std::exchange(issuer, true) || (value != "https://accounts.google.com" && value != "accounts.google.com")) return std::nullopt;
+            if (std::exchange(issuer, true) || (value != "https://accounts.google.com" && value != "accounts.google.com"))
+                return std::nullopt;
         }
     }
     if (out.state.empty() || out.state.size() > 256 || (code && error)) return std::nullopt;
@@ -129,19 +141,43 @@ std::optional<returned> read_return(std::string_view query) {
 
 explanation explain(consent_fault fault) {
     switch (fault) {
-    case consent_fault::not_ours: return {400, "not_ours", "That is not an answer we asked for", "Start from the calendar settings, please."};
-    case consent_fault::wrong_session: return {401, "wrong_session", "This browser did not start the connection", "Your session has ended, or was opened in another browser. Open the calendar settings from your CRM and connect again."};
-    case consent_fault::stale: return {400, "stale", "This attempt is over", "It took longer than ten minutes, was finished already, or was started in another session. Connect again."};
-    case consent_fault::denied: return {403, "denied", "You did not allow access", "Without it your calendar cannot be synchronised. If that was a mistake, connect again."};
-    case consent_fault::admin_blocked: return {403, "admin_blocked", "Your administrator has blocked this app", "Your organisation's Google Workspace administrator has to allow it (Admin console, Security, API controls). Connect again afterwards."};
-    case consent_fault::google_error: return {400, "google_error", "Google could not finish the connection", "Connect again. If it happens again, tell your administrator."};
-    case consent_fault::partial: return {403, "partial", "Not everything was allowed", "Reading your list of calendars and working with events are both needed. Connect again and leave every box ticked."};
-    case consent_fault::no_refresh_token: return {403, "no_refresh_token", "Google gave access for one hour only", "Remove this app under myaccount.google.com, Security, Third-party access, and connect again."};
-    case consent_fault::code_refused: return {400, "code_refused", "Google did not accept the answer", "It was used before or is too old. Connect again."};
-    case consent_fault::client_wrong: return {502, "client_wrong", "The Google client is not set up rightly", "Your administrator has to check its id, secret and redirect address. Your account is not affected."};
-    case consent_fault::bad_identity: return {400, "bad_identity", "Google's answer could not be verified", "Connect again. If it happens again, tell your administrator."};
-    case consent_fault::other_account: return {403, "other_account", "That was another Google account", "To connect it too, choose “Connect another Google account”. To renew this connection, choose the account it belongs to."};
-    case consent_fault::unavailable: return {503, "unavailable", "Please try again", "Google or our storage did not answer in time. Connect again in a minute."};
+    case consent_fault::not_ours:
+        return {400, "not_ours", "That is not an answer we asked for", "Start from the calendar settings, please."};
+    case consent_fault::wrong_session:
+        return {401, "wrong_session", "This browser did not start the connection",
+                "Your session has ended, or was opened in another browser. Open the calendar settings from your CRM and connect again."};
+    case consent_fault::stale:
+        return {400, "stale", "This attempt is over",
+                "It took longer than ten minutes, was finished already, or was started in another session. Connect again."};
+    case consent_fault::denied:
+        return {403, "denied", "You did not allow access",
+                "Without it your calendar cannot be synchronised. If that was a mistake, connect again."};
+    case consent_fault::admin_blocked:
+        return {403, "admin_blocked", "Your administrator has blocked this app",
+                "Your organisation's Google Workspace administrator has to allow it (Admin console, Security, API controls). Connect again "
+                "afterwards."};
+    case consent_fault::google_error:
+        return {400, "google_error", "Google could not finish the connection",
+                "Connect again. If it happens again, tell your administrator."};
+    case consent_fault::partial:
+        return {403, "partial", "Not everything was allowed",
+                "Reading your list of calendars and working with events are both needed. Connect again and leave every box ticked."};
+    case consent_fault::no_refresh_token:
+        return {403, "no_refresh_token", "Google gave access for one hour only",
+                "Remove this app under myaccount.google.com, Security, Third-party access, and connect again."};
+    case consent_fault::code_refused:
+        return {400, "code_refused", "Google did not accept the answer", "It was used before or is too old. Connect again."};
+    case consent_fault::client_wrong:
+        return {502, "client_wrong", "The Google client is not set up rightly",
+                "Your administrator has to check its id, secret and redirect address. Your account is not affected."};
+    case consent_fault::bad_identity:
+        return {400, "bad_identity", "Google's answer could not be verified",
+                "Connect again. If it happens again, tell your administrator."};
+    case consent_fault::other_account:
+        return {403, "other_account", "That was another Google account",
+                "To connect it too, choose “Connect another Google account”. To renew this connection, choose the account it belongs to."};
+    case consent_fault::unavailable:
+        return {503, "unavailable", "Please try again", "Google or our storage did not answer in time. Connect again in a minute."};
     }
     return {500, "internal", "Something went wrong", "Connect again."};
 }
@@ -174,7 +210,11 @@ task<http::response> finish_connect(deps const& d, http::server_request const& r
     if (auto const* const fault = std::get_if<consent_fault>(&done)) co_return say(*fault, request.request_id);
     auto const& connection = std::get<connected>(done);
     metrics::get_counter("calbridge_consents_total", "Consents that came back, by outcome.", {{"outcome", "connected"}}).add();
-    log::info("connection.connected", {{"tenant", who->who.tenant}, {"user", who->who.user}, {"connection", connection.saved.id}, {"again", connection.saved.existed}, {"request_id", request.request_id}});
+    log::info("connection.connected", {{"tenant", who->who.tenant},
+                                       {"user", who->who.user},
+                                       {"connection", connection.saved.id},
+                                       {"again", connection.saved.existed},
+                                       {"request_id", request.request_id}});
     co_await discover(d, who->who.tenant, connection, at);
     co_return see_other(std::string(settings_path));
 }

@@ -29,7 +29,10 @@ enum class consent_fault {
     other_account,     // a reconnect with another Google account
     unavailable,       // Google or our storage did not answer
 };
-struct explanation { int status; std::string_view code, title, what_to_do; };
+struct explanation {
+    int status;
+    std::string_view code, title, what_to_do;
+};
 explanation explain(consent_fault fault);
 // The fault of a failed exchange of the code.
 consent_fault fault_of_exchange(google::call_error const& e);

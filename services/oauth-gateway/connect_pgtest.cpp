@@ -16,15 +16,21 @@ TEST_F(Gateway, AConsentBecomesAConnectionWithCalendarsAndAFirstImport) {
         EXPECT_EQ(http::find(got.fields, "Location"), "/settings/calendar");
         auto const page = co_await get(by, "/settings/calendar");
         EXPECT_TRUE(has(page.body, "anna@x.example") && has(page.body, "Connected") && has(page.body, "Team"));
-        bool const marked = co_await testing::eventually([this] { return sql("select count(*) from outbox where status = 'sent'") == "1"; });
+        EXPECT_TRUE(has(page.body, "For u1 of t1"));
+        bool const marked =
+            co_await testing::eventually([this] { return sql("select count(*) from outbox where status = 'sent'") == "1"; });
         EXPECT_TRUE(marked);
     });
 
-    EXPECT_EQ(sql("select status || '/' || google_sub || '/' || client_id || '/' || mode || '/' || auto_sync_tasks from user_calendar_connections"), "active/sub-1/cid/two_way/true");
+    EXPECT_EQ(sql("select status || '/' || google_sub || '/' || client_id || '/' || mode || '/' || auto_sync_tasks from "
+                  "user_calendar_connections"),
+              "active/sub-1/cid/two_way/true");
     EXPECT_EQ(sql("select count(*) from calendars where selected and is_primary and dirty_seq > synced_seq"), "1");
     EXPECT_EQ(sql("select count(*) from calendars"), "2");
     EXPECT_EQ(sql("select count(*) from consent_attempts"), "0");
-    EXPECT_EQ(sql("select count(*) from user_calendar_connections where access_token::text like '%canary%' or position('canary' in encode(refresh_token, 'escape')) > 0"), "0");
+    EXPECT_EQ(sql("select count(*) from user_calendar_connections where access_token::text like '%canary%' or position('canary' in "
+                  "encode(refresh_token, 'escape')) > 0"),
+              "0");
     ASSERT_EQ(producer_.sent.size(), 1u);
     EXPECT_EQ(producer_.sent[0].topic, "calendar-changed");
     EXPECT_EQ(producer_.sent[0].key, "t1/u1");
@@ -147,8 +153,9 @@ TEST_F(Gateway, AStateIsGoodOnceForTheSessionThatAskedAndForTenMinutes) {
 TEST_F(Gateway, AnErrorFromGoogleIsExplainedAndConsumesTheAttempt) {
     run([this]() -> task<void> {
         auto by = co_await sign_in();
-        std::pair<std::string, std::string> const rows[] = {
-            {"access_denied", "You did not allow access"}, {"admin_policy_enforced", "Your administrator has blocked this app"}, {"<b>x</b>", "Google could not finish"}};
+        std::pair<std::string, std::string> const rows[] = {{"access_denied", "You did not allow access"},
+                                                            {"admin_policy_enforced", "Your administrator has blocked this app"},
+                                                            {"<b>x</b>", "Google could not finish"}};
         for (auto const& [error, title] : rows) {
             co_await start(by);
             std::string const path = "/settings/calendar/callback?error=" + percent_encode(error) + "&state=" + percent_encode(by.state);
@@ -189,7 +196,9 @@ TEST_F(Gateway, WhatGoogleGaveIsCheckedBeforeAnythingIsStored) {
         };
         co_await expect_page("Google gave access for one hour only");
         auto const fails = [this](errc code, std::string reason) {
-            oauth_.on_exchange = [code, reason] { return google::answer<google::grant>(google::call_error{.code = code, .reason = reason, .context = "exchange code"}); };
+            oauth_.on_exchange = [code, reason] {
+                return google::answer<google::grant>(google::call_error{.code = code, .reason = reason, .context = "exchange code"});
+            };
         };
         fails(errc::grant_revoked, "invalid_grant");
         co_await expect_page("Google did not accept the answer");
@@ -200,7 +209,9 @@ TEST_F(Gateway, WhatGoogleGaveIsCheckedBeforeAnythingIsStored) {
         fails(errc::grant_revoked, "admin_policy_enforced");
         co_await expect_page("Your administrator has blocked this app");
         oauth_.on_exchange = [this] { return google::answer<google::grant>(granted()); };
-        oauth_.on_verify = [] { return google::answer<google::identity>(google::call_error{.code = errc::malformed, .context = "id token: another nonce"}); };
+        oauth_.on_verify = [] {
+            return google::answer<google::identity>(google::call_error{.code = errc::malformed, .context = "id token: another nonce"});
+        };
         co_await expect_page("could not be verified");
     });
 
@@ -209,7 +220,10 @@ TEST_F(Gateway, WhatGoogleGaveIsCheckedBeforeAnythingIsStored) {
 }
 
 TEST_F(Gateway, AFailedDiscoveryLeavesTheConnectionForTheRenewer) {
-    calendars_.on_calendar_list = [](std::string_view) { return google::answer<std::vector<google::calendar_entry>>(google::call_error{.code = errc::unavailable, .context = "list calendars"}); };
+    calendars_.on_calendar_list = [](std::string_view) {
+        return google::answer<std::vector<google::calendar_entry>>(
+            google::call_error{.code = errc::unavailable, .context = "list calendars"});
+    };
     run([this]() -> task<void> {
         auto by = co_await sign_in();
         co_await connect(by);

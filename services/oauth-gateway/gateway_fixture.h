@@ -1,6 +1,6 @@
 #pragma once
-// Tests only: the real server on loopback, PostgreSQL as the gateway's role, Google and Kafka faked. Every answer's headers are checked, and
-// at the end everything that was answered or logged is searched for secrets.
+// Tests only: the real server on loopback, PostgreSQL as the gateway's role, Google and Kafka faked. Every answer's headers are checked,
+// and at the end everything that was answered or logged is searched for secrets.
 
 #include "connect.h"
 #include "jwt_make.h"
@@ -23,7 +23,8 @@
 namespace calbridge::gateway {
 
 inline constexpr std::string_view public_url = "https://crm.example";
-inline constexpr std::string_view canaries[] = {"canary-access", "canary-refresh", "canary-code", "canary-secret", "canary-id-token", "canary-fresh"};
+inline constexpr std::string_view canaries[] = {"canary-access", "canary-refresh",  "canary-code",
+                                                "canary-secret", "canary-id-token", "canary-fresh"};
 
 class fake_producer final : public kafka::producer {
 public:
@@ -87,7 +88,10 @@ public:
     }
 
     task<http::response> send(std::string method, std::string path, http::headers fields, std::string body = {}) {
-        http::client_request request{.method = std::move(method), .url = fmt::format("http://127.0.0.1:{}{}", server_->port(), path), .fields = std::move(fields), .body = std::move(body)};
+        http::client_request request{.method = std::move(method),
+                                     .url = fmt::format("http://127.0.0.1:{}{}", server_->port(), path),
+                                     .fields = std::move(fields),
+                                     .body = std::move(body)};
         auto got = co_await client_->send(std::move(request), in(20s));
         EXPECT_TRUE(got) << (got ? "" : got.error().context);
         if (!got) co_return http::response{.status = 0};
@@ -106,14 +110,18 @@ public:
         if (!by.cookie.empty()) fields.emplace_back("Cookie", by.cookie);
         return send("POST", std::move(path), std::move(fields), "csrf=" + by.csrf + extra);
     }
-    task<http::response> api(std::string method, std::string path, std::string user = "u1", std::string tenant = "t1", std::string role = "user") {
-        json::object const claims{{"tenant", tenant}, {"user", user}, {"role", role}, {"aud", "calbridge-api"}, {"iat", unix_now()}, {"exp", unix_now() + 60}};
+    task<http::response> api(std::string method, std::string path, std::string user = "u1", std::string tenant = "t1",
+                             std::string role = "user") {
+        json::object const claims{{"tenant", tenant},       {"user", user},      {"role", role},
+                                  {"aud", "calbridge-api"}, {"iat", unix_now()}, {"exp", unix_now() + 60}};
         http::headers fields{{"Authorization", "Bearer " + make_jwt(launch_key_, claims)}};
         return send(std::move(method), std::move(path), std::move(fields));
     }
 
     std::string launch_link(std::string user = "u1", std::string tenant = "t1") {
-        json::object const claims{{"tenant", tenant}, {"user", user}, {"role", "user"}, {"iat", unix_now()}, {"exp", unix_now() + 300}, {"jti", "jti-" + to_string(random_uuid())}};
+        json::object const claims{{"tenant", tenant},        {"user", user},
+                                  {"role", "user"},          {"iat", unix_now()},
+                                  {"exp", unix_now() + 300}, {"jti", "jti-" + to_string(random_uuid())}};
         return "/launch?token=" + make_jwt(launch_key_, claims);
     }
     task<browser> sign_in(std::string user = "u1", std::string tenant = "t1") {
@@ -140,7 +148,9 @@ public:
         by.state = std::string(http::find(*query, "state").value_or(""));
         last_authorization_ = *query;
     }
-    static std::string back(std::string const& state) { return "/settings/calendar/callback?state=" + percent_encode(state) + "&code=4%2Fcanary-code&scope=x&authuser=0"; }
+    static std::string back(std::string const& state) {
+        return "/settings/calendar/callback?state=" + percent_encode(state) + "&code=4%2Fcanary-code&scope=x&authuser=0";
+    }
     task<http::response> finish(browser const& by) {
         std::string const path = back(by.state);
         auto got = co_await get(by, path);
@@ -159,7 +169,8 @@ public:
 
     // Every answer: what the browser is told, once each.
     void check_headers(http::response const& got) {
-        for (auto const* name : {"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cache-Control", "X-Frame-Options", "Strict-Transport-Security"}) {
+        for (auto const* name : {"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy", "Cache-Control", "X-Frame-Options",
+                                 "Strict-Transport-Security"}) {
             auto const count = std::ranges::count_if(got.fields, [&](auto const& f) { return ::strcasecmp(f.first.c_str(), name) == 0; });
             EXPECT_EQ(count, 1) << name << " on " << got.status;
         }
@@ -189,11 +200,24 @@ public:
     std::string sub_{"sub-1"};
     std::unique_ptr<pg::database> db_{pg::make_database(ioc_.get_executor(), {.conninfo = scratch_.conninfo_for("gateway")})};
     std::unique_ptr<account::client_directory> clients_{
-        account::make_client_directory(*db_, ring_, google::oauth_client{.client_id = "cid", .client_secret = secret("canary-secret"), .redirect_uri = "https://crm.example/settings/calendar/callback"})};
+        account::make_client_directory(*db_, ring_,
+                                       google::oauth_client{.client_id = "cid",
+                                                            .client_secret = secret("canary-secret"),
+                                                            .redirect_uri = "https://crm.example/settings/calendar/callback"})};
     waker waker_{ioc_.get_executor(), *db_, producer_, now_};
-    deps deps_{.db = *db_, .oauth = oauth_, .calendars = calendars_, .clients = *clients_, .wake = waker_, .now = now_, .ring = ring_, .launch_key = launch_key_,
-               .sessions = session_keeper(ring_, std::string(public_url)), .google_at = {}, .default_client = true};
-    std::unique_ptr<http::server> server_{http::make_server(ioc_.get_executor(), {.always = security_headers(deps_, true)}, routes_of(deps_))};
+    deps deps_{.db = *db_,
+               .oauth = oauth_,
+               .calendars = calendars_,
+               .clients = *clients_,
+               .wake = waker_,
+               .now = now_,
+               .ring = ring_,
+               .launch_key = launch_key_,
+               .sessions = session_keeper(ring_, std::string(public_url)),
+               .google_at = {},
+               .default_client = true};
+    std::unique_ptr<http::server> server_{
+        http::make_server(ioc_.get_executor(), {.always = security_headers(deps_, true)}, routes_of(deps_))};
     std::unique_ptr<http::client> client_{http::make_client(ioc_.get_executor(), {})};
     http::form last_authorization_;
     std::string all_output_;

@@ -12,6 +12,9 @@ std::string escape(std::string_view text);
 // A whole document. `title` is text, `body` is HTML already.
 std::string document(std::string_view title, std::string_view body);
 
+// Whose page this is: somebody lured into another person's session can see it before connecting an account to it.
+std::string whose(std::string_view user, std::string_view tenant);
+
 extern std::string_view const style_sheet;
 inline constexpr std::string_view style_path = "/settings/calendar/style.css";
 

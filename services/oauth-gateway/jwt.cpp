@@ -29,7 +29,8 @@ result<json::object> object_of(std::string_view part) {
 result<json::object> claims_of(secret const& key, std::string_view token) {
     auto const first = token.find('.');
     auto const second = first == std::string_view::npos ? first : token.find('.', first + 1);
-    if (token.size() > token_bytes_max || second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos) return refuse("not three parts");
+    if (token.size() > token_bytes_max || second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos)
+        return refuse("not three parts");
     auto const header = object_of(token.substr(0, first));
     if (!header) return header.error();
     if (json::text_or(*header, "alg") != "HS256" || header->contains("crit")) return refuse("not signed with HS256");
@@ -51,7 +52,8 @@ result<void> check_times(json::object const& claims, std::int64_t life_max, std:
 }
 
 result<principal> who_of(json::object const& claims) {
-    principal out{.tenant = tenant_id(std::string(json::text_or(claims, "tenant"))), .user = user_id(std::string(json::text_or(claims, "user"))),
+    principal out{.tenant = tenant_id(std::string(json::text_or(claims, "tenant"))),
+                  .user = user_id(std::string(json::text_or(claims, "user"))),
                   .role = std::string(json::text_or(claims, "role", "user"))};
     if (!is_valid_text_id(out.tenant.str()) || !is_valid_text_id(out.user.str())) return refuse("without a usable tenant or user");
     if (out.role != "user" && out.role != "admin") return refuse("unknown role");

@@ -9,7 +9,9 @@ namespace {
 secret const key("0123456789abcdef0123456789abcdef");
 constexpr std::int64_t now = 1795600000;
 
-json::object good() { return {{"tenant", "t1"}, {"user", "u1"}, {"role", "admin"}, {"iat", now}, {"exp", now + 300}, {"jti", "link-0001"}}; }
+json::object good() {
+    return {{"tenant", "t1"}, {"user", "u1"}, {"role", "admin"}, {"iat", now}, {"exp", now + 300}, {"jti", "link-0001"}};
+}
 json::object but(json::object claims, std::string_view name, json::value value) {
     claims[name] = std::move(value);
     return claims;

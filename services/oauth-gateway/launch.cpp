@@ -9,7 +9,8 @@ namespace calbridge::gateway {
 namespace {
 
 // The session's start is audited under an id made of the link's, so the same link finds its row taken, in every replica.
-constexpr pg::statement start_session{"gateway_start_session",
+constexpr pg::statement start_session{
+    "gateway_start_session",
     "INSERT INTO audit_log (tenant_id, audit_id, who, what, subject) VALUES ($1, $2, $3, 'session.started', $3) ON CONFLICT DO NOTHING"};
 
 uuid id_of_link(launch const& link) {
@@ -20,7 +21,9 @@ uuid id_of_link(launch const& link) {
 }
 
 http::response stale_link() {
-    return page(401, "This link does not work any more", "<p>Links to this page work once and for a few minutes. Go back to your CRM and open the calendar settings there again.</p>");
+    return page(
+        401, "This link does not work any more",
+        "<p>Links to this page work once and for a few minutes. Go back to your CRM and open the calendar settings there again.</p>");
 }
 
 }  // namespace
@@ -39,7 +42,8 @@ task<http::response> open_launch_link(deps const& d, http::server_request const&
     auto const started = co_await pg::run_once(d.db, link->who.tenant, start_session, std::move(with));
     if (!started) co_return try_again_page("Your session could not be opened.");
     if (started->affected() == 0) {
-        log::warn("launch.refused", {{"reason", "used before"}, {"tenant", link->who.tenant}, {"user", link->who.user}, {"request_id", request.request_id}});
+        log::warn("launch.refused",
+                  {{"reason", "used before"}, {"tenant", link->who.tenant}, {"user", link->who.user}, {"request_id", request.request_id}});
         co_return stale_link();
     }
     session const opened = d.sessions.open(link->who, d.unix_now());

@@ -20,7 +20,8 @@ TEST(Html, EscapesWhatCouldEndTextOrAttribute) {
 
 TEST(Html, ThePolicyAllowsNothingButOurStyleAndGooglesConsent) {
     EXPECT_EQ(content_security_policy("https://accounts.google.com/o/oauth2/v2/auth"),
-              "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' https://accounts.google.com; frame-ancestors 'none'; base-uri 'none'");
+              "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self' https://accounts.google.com; frame-ancestors "
+              "'none'; base-uri 'none'");
     EXPECT_FALSE(has(document("t", "b"), "<script"));
     EXPECT_FALSE(has(document("t", "b"), "style="));
 }
@@ -57,7 +58,8 @@ TEST(SettingsPage, WithoutAClientItIsBeingSetUp) {
 TEST(Integration, IsTheDefaultOrAUuid) {
     EXPECT_TRUE(integration_named("default") && !*integration_named("default"));
     EXPECT_TRUE(integration_named("0d6f1c1e-0000-4000-8000-000000000000") && *integration_named("0d6f1c1e-0000-4000-8000-000000000000"));
-    for (auto const* text : {"", "Default", "1", "../x", "0d6f1c1e-0000-4000-8000-00000000000g"}) EXPECT_FALSE(integration_named(text)) << text;
+    for (auto const* text : {"", "Default", "1", "../x", "0d6f1c1e-0000-4000-8000-00000000000g"})
+        EXPECT_FALSE(integration_named(text)) << text;
 }
 
 TEST(Attempt, EveryHandleIsLongAndNeverRepeats) {
@@ -82,7 +84,8 @@ TEST(Return, IsReadStrictly) {
     EXPECT_EQ(good->code.reveal(), "4/0AZ");
     EXPECT_EQ(read_return("error=access_denied&state=s")->error, "access_denied");
     EXPECT_TRUE(read_return("state=s&code=c&iss=https%3A%2F%2Faccounts.google.com"));
-    for (auto const* query : {"", "code=c", "state=&code=c", "state=a&state=b&code=c", "state=s&code=a&code=b", "state=s&code=a&error=b", "state=%zz", "state=s&code=c&iss=https%3A%2F%2Fevil.example"}) {
+    for (auto const* query : {"", "code=c", "state=&code=c", "state=a&state=b&code=c", "state=s&code=a&code=b", "state=s&code=a&error=b",
+                              "state=%zz", "state=s&code=c&iss=https%3A%2F%2Fevil.example"}) {
         EXPECT_FALSE(read_return(query)) << query;
     }
     EXPECT_FALSE(read_return("code=c&state=" + std::string(300, 'a')));
@@ -111,8 +114,11 @@ TEST(ExchangeFault, BlamesWhoIsToBlame) {
 }
 
 config::environment complete() {
-    return {{"CALBRIDGE_PUBLIC_URL", "https://crm.example"}, {"CALBRIDGE_DATABASE_URL", "host=x"}, {"CALBRIDGE_KAFKA_BROKERS", "k:9092"},
-            {"CALBRIDGE_KEY_RING", "k1:" + base64(bytes(32, 1))}, {"CALBRIDGE_LAUNCH_KEY", std::string(32, 'x')}};
+    return {{"CALBRIDGE_PUBLIC_URL", "https://crm.example"},
+            {"CALBRIDGE_DATABASE_URL", "host=x"},
+            {"CALBRIDGE_KAFKA_BROKERS", "k:9092"},
+            {"CALBRIDGE_KEY_RING", "k1:" + base64(bytes(32, 1))},
+            {"CALBRIDGE_LAUNCH_KEY", std::string(32, 'x')}};
 }
 std::string faults(config::environment const& env) {
     settings s;
@@ -125,7 +131,9 @@ TEST(GatewaySettings, CompleteOnesLoad) { EXPECT_EQ(faults(complete()), ""); }
 
 TEST(GatewaySettings, EveryFaultIsNamedAtOnce) {
     auto const missing = faults({});
-    for (auto const* name : {"CALBRIDGE_PUBLIC_URL", "CALBRIDGE_DATABASE_URL", "CALBRIDGE_KAFKA_BROKERS", "CALBRIDGE_KEY_RING", "CALBRIDGE_LAUNCH_KEY"}) EXPECT_TRUE(has(missing, name)) << name;
+    for (auto const* name :
+         {"CALBRIDGE_PUBLIC_URL", "CALBRIDGE_DATABASE_URL", "CALBRIDGE_KAFKA_BROKERS", "CALBRIDGE_KEY_RING", "CALBRIDGE_LAUNCH_KEY"})
+        EXPECT_TRUE(has(missing, name)) << name;
 
     auto wrong = complete();
     wrong["CALBRIDGE_PUBLIC_URL"] = "https://crm.example/calendar";
@@ -135,7 +143,9 @@ TEST(GatewaySettings, EveryFaultIsNamedAtOnce) {
     wrong["CALBRIDGE_PORT"] = "99999";
     wrong["CALBRIDGE_PROT"] = "1";
     auto const all = faults(wrong);
-    for (auto const* name : {"CALBRIDGE_PUBLIC_URL", "CALBRIDGE_KEY_RING", "CALBRIDGE_LAUNCH_KEY", "GOOGLE_CLIENT_ID", "CALBRIDGE_PORT", "CALBRIDGE_PROT"}) EXPECT_TRUE(has(all, name)) << name;
+    for (auto const* name :
+         {"CALBRIDGE_PUBLIC_URL", "CALBRIDGE_KEY_RING", "CALBRIDGE_LAUNCH_KEY", "GOOGLE_CLIENT_ID", "CALBRIDGE_PORT", "CALBRIDGE_PROT"})
+        EXPECT_TRUE(has(all, name)) << name;
     EXPECT_FALSE(has(all, "nonsense"));
 }
 

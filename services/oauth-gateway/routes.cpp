@@ -21,7 +21,11 @@ task<http::response> show_style(deps const&, http::server_request const&) {
 
 task<http::response> show_root(deps const&, http::server_request const&) { co_return see_other(std::string(settings_path)); }
 
-struct row { char const* method; char const* pattern; use_case run; };
+struct row {
+    char const* method;
+    char const* pattern;
+    use_case run;
+};
 constexpr row table[] = {
     {"GET", "/", show_root},
     {"GET", "/launch", open_launch_link},
@@ -50,8 +54,12 @@ std::vector<http::route> routes_of(deps const& d) {
 }
 
 http::headers security_headers(deps const& d, bool https) {
-    http::headers out{{"Content-Security-Policy", content_security_policy(d.google_at.authorize)}, {"X-Content-Type-Options", "nosniff"}, {"X-Frame-Options", "DENY"},
-                      {"Referrer-Policy", "no-referrer"}, {"Cache-Control", "no-store"}, {"Cross-Origin-Opener-Policy", "same-origin"},
+    http::headers out{{"Content-Security-Policy", content_security_policy(d.google_at.authorize)},
+                      {"X-Content-Type-Options", "nosniff"},
+                      {"X-Frame-Options", "DENY"},
+                      {"Referrer-Policy", "no-referrer"},
+                      {"Cache-Control", "no-store"},
+                      {"Cross-Origin-Opener-Policy", "same-origin"},
                       {"Permissions-Policy", "camera=(), microphone=(), geolocation=()"}};
     if (https) out.emplace_back("Strict-Transport-Security", "max-age=31536000; includeSubDomains");
     return out;

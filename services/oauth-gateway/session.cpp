@@ -45,16 +45,20 @@ std::optional<std::string_view> cookie_value(http::headers const& request, std::
 }  // namespace
 
 session_keeper::session_keeper(crypto::key_ring const& ring, std::string public_url)
-    : sealing_(ring.for_purpose("gateway-session")), csrf_(ring.for_purpose("gateway-csrf")), origin_(std::move(public_url)), secure_(origin_.starts_with("https://")) {}
+    : sealing_(ring.for_purpose("gateway-session")), csrf_(ring.for_purpose("gateway-csrf")), origin_(std::move(public_url)),
+      secure_(origin_.starts_with("https://")) {}
 
 std::string_view session_keeper::cookie_name() const { return secure_ ? "__Host-calbridge" : "calbridge"; }
 
-session session_keeper::open(principal who, std::int64_t now_unix) const { return {.who = std::move(who), .id = random_text(), .ends_at = now_unix + life}; }
+session session_keeper::open(principal who, std::int64_t now_unix) const {
+    return {.who = std::move(who), .id = random_text(), .ends_at = now_unix + life};
+}
 
 std::string session_keeper::cookie(session const& of, std::int64_t now_unix) const {
     json::object const content{{"t", of.who.tenant.str()}, {"u", of.who.user.str()}, {"r", of.who.role}, {"s", of.id}, {"e", of.ends_at}};
     std::string const sealed = base64url(crypto::seal(sealing_, json::serialize(content), aad));
-    return fmt::format("{}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{}", cookie_name(), sealed, std::max<std::int64_t>(of.ends_at - now_unix, 0), secure_ ? "; Secure" : "");
+    return fmt::format("{}={}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{}", cookie_name(), sealed,
+                       std::max<std::int64_t>(of.ends_at - now_unix, 0), secure_ ? "; Secure" : "");
 }
 
 std::optional<session> session_keeper::find(http::headers const& request, std::int64_t now_unix) const {
@@ -67,15 +71,20 @@ std::optional<session> session_keeper::find(http::headers const& request, std::i
     auto const document = json::parse(opened->reveal(), "session", {.bytes_max = cookie_bytes_max, .depth_max = 4});
     if (!document || !document->is_object()) return std::nullopt;
     auto const& from = document->get_object();
-    session out{.who = {.tenant = tenant_id(std::string(json::text_or(from, "t"))), .user = user_id(std::string(json::text_or(from, "u"))), .role = std::string(json::text_or(from, "r"))},
-                .id = std::string(json::text_or(from, "s")), .ends_at = json::integer_or(from, "e")};
-    if (out.ends_at <= now_unix || out.id.empty() || !is_valid_text_id(out.who.tenant.str()) || !is_valid_text_id(out.who.user.str())) return std::nullopt;
+    session out{.who = {.tenant = tenant_id(std::string(json::text_or(from, "t"))),
+                        .user = user_id(std::string(json::text_or(from, "u"))),
+                        .role = std::string(json::text_or(from, "r"))},
+                .id = std::string(json::text_or(from, "s")),
+                .ends_at = json::integer_or(from, "e")};
+    if (out.ends_at <= now_unix || out.id.empty() || !is_valid_text_id(out.who.tenant.str()) || !is_valid_text_id(out.who.user.str()))
+        return std::nullopt;
     return out;
 }
 
 std::string session_keeper::csrf_token(session const& of) const { return csrf_of(csrf_.primary(), of); }
 
-std::string session_keeper::fault_of_post(session const& of, http::headers const& request, std::optional<std::string_view> csrf_field) const {
+std::string session_keeper::fault_of_post(session const& of, http::headers const& request,
+                                          std::optional<std::string_view> csrf_field) const {
     auto const site = http::find(request, "Sec-Fetch-Site");
     auto const origin = http::find(request, "Origin");
     if (site && *site != "same-origin") return "sent by another site";

@@ -11,7 +11,9 @@ std::string const key_a = "a:" + base64(bytes(32, 1)), key_b = "b:" + base64(byt
 crypto::key_ring ring(std::string_view text) { return crypto::key_ring::parse(secret(std::string(text))).value(); }
 principal anna() { return {.tenant = tenant_id("t1"), .user = user_id("u1"), .role = "user"}; }
 // "name=value" of a Set-Cookie, as a browser sends it back.
-http::headers sent_back(std::string const& set_cookie) { return {{"Cookie", "other=1; " + set_cookie.substr(0, set_cookie.find(';')) + "; more=2"}}; }
+http::headers sent_back(std::string const& set_cookie) {
+    return {{"Cookie", "other=1; " + set_cookie.substr(0, set_cookie.find(';')) + "; more=2"}};
+}
 
 class Session : public ::testing::Test {
 protected:
@@ -74,7 +76,8 @@ TEST_F(Session, NobodyElsesFormsMay) {
     EXPECT_NE(fault(with_origin("https://evil.example")), "");
     EXPECT_NE(fault(with_origin("http://crm.example")), "");
     EXPECT_NE(fault(with_origin("https://crm.example.evil.example")), "");
-    for (auto const* site : {"cross-site", "same-site", "none"}) EXPECT_NE(fault({{"Origin", "https://crm.example"}, {"Sec-Fetch-Site", site}}), "") << site;
+    for (auto const* site : {"cross-site", "same-site", "none"})
+        EXPECT_NE(fault({{"Origin", "https://crm.example"}, {"Sec-Fetch-Site", site}}), "") << site;
 }
 
 TEST_F(Session, TheCsrfTokenBelongsToTheSession) {

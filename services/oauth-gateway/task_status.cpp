@@ -10,17 +10,27 @@ namespace {
 
 // PostgreSQL spells the whole document: every value is a column or a stored JSON value, and nothing of it is decided here.
 constexpr pg::statement read_task{"gateway_read_task",
-    "SELECT t.user_id, jsonb_build_object('task', t.task_id, 'user', t.user_id, 'version', t.version, 'absorbedVersion', t.absorbed_version, 'deleted', t.deleted, "
-    "'state', t.state, 'reason', t.reason, 'explanation', t.explanation, 'pending', t.synced_seq < t.dirty_seq, 'updateSequence', t.update_seq, 'failures', t.failures, "
-    "'retryAt', t.retry_at, 'calendar', t.calendar_id, 'snapshot', t.snapshot, 'local', t.local, 'link', CASE WHEN l.link_id IS NULL THEN NULL ELSE jsonb_build_object("
-    "'id', l.link_id, 'state', l.state, 'reason', l.state_reason, 'connection', l.connection_id, 'googleCalendar', l.google_calendar_id, 'googleEvent', l.google_calendar_event_id, "
-    "'generation', l.generation, 'etag', l.google_calendar_etag, 'htmlLink', l.html_link, 'meetLink', l.google_meet_link, 'meetPending', l.meet_pending, "
-    "'syncedAt', l.google_calendar_synced_at, 'base', l.base, 'remote', l.remote, 'hasConflict', l.has_conflict, 'conflicts', l.conflict_data, 'frozen', l.frozen) END)::text, l.link_id "
-    "FROM tasks t LEFT JOIN LATERAL (SELECT * FROM task_links k WHERE k.tenant_id = t.tenant_id AND k.task_id = t.task_id ORDER BY (k.state <> 'ended') DESC, k.created_at DESC LIMIT 1) l ON true "
-    "WHERE t.tenant_id = $1 AND t.task_id = $2"};
-constexpr pg::statement read_operations{"gateway_read_operations",
-    "SELECT coalesce(jsonb_agg(o.one ORDER BY o.sequence DESC), '[]')::text FROM (SELECT p.sequence, jsonb_build_object('id', p.operation_id, 'sequence', p.sequence, 'kind', p.kind, "
-    "'state', p.state, 'pushed', p.pushed, 'who', p.who, 'why', p.why, 'sendUpdates', p.send_updates, 'ifMatch', p.if_match, 'answerStatus', p.answer_status, "
+                                  "SELECT t.user_id, jsonb_build_object('task', t.task_id, 'user', t.user_id, 'version', t.version, "
+                                  "'absorbedVersion', t.absorbed_version, 'deleted', t.deleted, "
+                                  "'state', t.state, 'reason', t.reason, 'explanation', t.explanation, 'pending', t.synced_seq < "
+                                  "t.dirty_seq, 'updateSequence', t.update_seq, 'failures', t.failures, "
+                                  "'retryAt', t.retry_at, 'calendar', t.calendar_id, 'snapshot', t.snapshot, 'local', t.local, 'link', "
+                                  "CASE WHEN l.link_id IS NULL THEN NULL ELSE jsonb_build_object("
+                                  "'id', l.link_id, 'state', l.state, 'reason', l.state_reason, 'connection', l.connection_id, "
+                                  "'googleCalendar', l.google_calendar_id, 'googleEvent', l.google_calendar_event_id, "
+                                  "'generation', l.generation, 'etag', l.google_calendar_etag, 'htmlLink', l.html_link, 'meetLink', "
+                                  "l.google_meet_link, 'meetPending', l.meet_pending, "
+                                  "'syncedAt', l.google_calendar_synced_at, 'base', l.base, 'remote', l.remote, 'hasConflict', "
+                                  "l.has_conflict, 'conflicts', l.conflict_data, 'frozen', l.frozen) END)::text, l.link_id "
+                                  "FROM tasks t LEFT JOIN LATERAL (SELECT * FROM task_links k WHERE k.tenant_id = t.tenant_id AND "
+                                  "k.task_id = t.task_id ORDER BY (k.state <> 'ended') DESC, k.created_at DESC LIMIT 1) l ON true "
+                                  "WHERE t.tenant_id = $1 AND t.task_id = $2"};
+constexpr pg::statement read_operations{
+    "gateway_read_operations",
+    "SELECT coalesce(jsonb_agg(o.one ORDER BY o.sequence DESC), '[]')::text FROM (SELECT p.sequence, jsonb_build_object('id', "
+    "p.operation_id, 'sequence', p.sequence, 'kind', p.kind, "
+    "'state', p.state, 'pushed', p.pushed, 'who', p.who, 'why', p.why, 'sendUpdates', p.send_updates, 'ifMatch', p.if_match, "
+    "'answerStatus', p.answer_status, "
     "'answerReason', p.answer_reason, 'answerEtag', p.answer_etag, 'createdAt', p.created_at, 'finishedAt', p.finished_at) AS one "
     "FROM operations p WHERE p.tenant_id = $1 AND p.link_id = $2 ORDER BY p.sequence DESC LIMIT 20) o"};
 

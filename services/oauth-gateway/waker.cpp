@@ -21,11 +21,20 @@ std::string rfc3339(instant at) {
 }
 
 store::outbox_message message_of(connection_id connection, store::wake const& where, domain::cause why, instant at) {
-    domain::calendar_changed const message{.tenant = where.tenant, .user = where.user, .connection = connection, .calendar = where.calendar, .why = why};
+    domain::calendar_changed const message{
+        .tenant = where.tenant, .user = where.user, .connection = connection, .calendar = where.calendar, .why = why};
     uuid const id = time_ordered_uuid();
-    return {.tenant = where.tenant, .message_id = id, .topic = std::string(wire::topic_calendar_changed), .key = wire::record_key(where.tenant, where.user),
-            .headers = {{"ce_specversion", "1.0"}, {"ce_id", to_string(id)}, {"ce_source", "/calbridge/oauth-gateway"}, {"ce_type", "calbridge.calendar.changed.v1"},
-                        {"ce_time", rfc3339(at)}, {"traceparent", observe::to_traceparent(observe::new_trace())}, {"content-type", "application/protobuf"}},
+    return {.tenant = where.tenant,
+            .message_id = id,
+            .topic = std::string(wire::topic_calendar_changed),
+            .key = wire::record_key(where.tenant, where.user),
+            .headers = {{"ce_specversion", "1.0"},
+                        {"ce_id", to_string(id)},
+                        {"ce_source", "/calbridge/oauth-gateway"},
+                        {"ce_type", "calbridge.calendar.changed.v1"},
+                        {"ce_time", rfc3339(at)},
+                        {"traceparent", observe::to_traceparent(observe::new_trace())},
+                        {"content-type", "application/protobuf"}},
             .value = wire::encode_calendar_changed(message)};
 }
 

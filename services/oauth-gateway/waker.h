@@ -15,7 +15,8 @@ class waker {
 public:
     waker(asio::any_io_executor executor, pg::database& db, kafka::producer& producer, clock const& now);
 
-    // Writes the messages in a transaction of their own and hands them to Kafka. All of one tenant; `connection` is whose calendars they are.
+    // Writes the messages in a transaction of their own and hands them to Kafka. All of one tenant; `connection` is whose calendars they
+    // are.
     task<result<void>> wake(connection_id connection, std::vector<store::wake> where, domain::cause why);
     // Marks what Kafka acknowledged as sent, until cancelled.
     task<void> run();

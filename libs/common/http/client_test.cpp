@@ -1,7 +1,7 @@
 #include "common/http/client.h"
 
 #include "common/http/body_reader.h"
-#include "common/http/impostor.h"
+#include "common/http/impostor_fixture.h"
 #include "common/http/url.h"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 #include "common/http/client.h"
 
-#include "common/http/impostor.h"
+#include "common/http/impostor_fixture.h"
 
 #include <gtest/gtest.h>
 #include <openssl/evp.h>

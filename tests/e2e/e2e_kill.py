@@ -11,8 +11,8 @@ QUIET_S = 3.0
 class DyingStack(Stack):
     """Does what the plan says at the moments the steps announce."""
 
-    def __init__(self, name, environment):
-        super().__init__(name, environment)
+    def __init__(self, name, environment, settings):
+        super().__init__(name, environment, settings)
         self.plan, self.deaths = {}, 0
 
     def moment(self, name):
@@ -96,7 +96,7 @@ def check_aftermath(stack, tasks):
         stack.settle(task)
     cancelled, living = tasks
     for task, wanted in ((cancelled, 0), (living, 1)):
-        found = [e for e in stack.google.events() if f"D-{task}" in e.get("description", "")]
+        found = [e for e in stack.google.events() if f"D-{task}" in e.get("description", "").split()]
         expect(len(found) == wanted, f"{task} has {len(found)} events, not {wanted}: {[e['id'] for e in found]}")
         sequences = [int(u["sequence"]) for u in stack.crm.updates(task)]
         expect(sequences == list(range(1, len(sequences) + 1)), f"task-updates of {task} have gaps: {sequences}")
@@ -114,7 +114,7 @@ def check_aftermath(stack, tasks):
 
 
 def main():
-    with e2e_stack.running("e2e-kill", DyingStack, CALBRIDGE_CHANNEL_CLAIM="9s", CALBRIDGE_GOOGLE_CALL_TIME_MAX="4s") as stack:
+    with e2e_stack.running("e2e-kill", DyingStack, CALBRIDGE_CHANNEL_CLAIM="9s", CALBRIDGE_GOOGLE_CALL_TIME_MAX="4s", CALBRIDGE_LEASE_LIFE="5s", CALBRIDGE_POLL_ACTIVE="5s") as stack:
         killed = 0
         for title, plan in PLANS:
             print(f"\n==== {title}", flush=True)

@@ -22,12 +22,13 @@ class Stack(demo.Stack):
 
     limit = 90.0
 
-    def __init__(self, name, environment):
-        self.name, self.environment = name, environment
+    def __init__(self, name, environment, settings):
+        self.name, self.environment, self.settings = name, environment, settings
         super().__init__(environment)
 
     def part(self, action, process):
-        done = subprocess.run([ROOT / "dev", "stack", self.name, action, process], capture_output=True, text=True, check=False)
+        done = subprocess.run([ROOT / "dev", "stack", self.name, action, process], capture_output=True, text=True, check=False,
+                              env=dict(os.environ, **self.settings))
         expect(done.returncode == 0, f"./dev stack {action} {process}: {done.stderr}")
 
     def restart_after_crash(self, process):
@@ -50,9 +51,16 @@ class Stack(demo.Stack):
         return int((pathlib.Path(self.environment["DEMO_STACK"]) / "processes" / process / "pid").read_text().split()[0])
 
     def show_logs(self):
+        print("--- what task-updates said")
+        for _, key, _, value in self.updates.records[-20:]:
+            print(key, value.decode(errors="replace"))
+        print("--- what the CRM holds")
+        for task in self.crm.tasks.values():
+            print(task)
         for log in sorted(pathlib.Path(self.environment["DEMO_STACK"]).glob("processes/*/log")):
             print(f"--- the end of {log.parent.name}'s log")
-            print("\n".join(log.read_text(errors="replace").splitlines()[-25:]))
+            lines = [line for line in log.read_text(errors="replace").splitlines() if '"event":"service.settings"' not in line]
+            print("\n".join(lines[-25:]))
 
 
 @contextlib.contextmanager
@@ -62,7 +70,7 @@ def running(name, kind=Stack, **settings):
     try:
         done = subprocess.run([ROOT / "dev", "stack", name, "up"], capture_output=True, text=True, check=False, env=dict(os.environ, **settings))
         expect(done.returncode == 0, f"the stack did not start: {done.stderr}")
-        stack = kind(name, dict(line.split("=", 1) for line in done.stdout.splitlines()))
+        stack = kind(name, dict(line.split("=", 1) for line in done.stdout.splitlines()), settings)
         try:
             yield stack
         except BaseException:

@@ -21,8 +21,8 @@ void connect(kafka::client_options& o, settings const& s) {
 }
 
 struct app {
-    app(asio::any_io_executor executor, runtime::health& health_of, settings const& s)
-        : health(health_of), kafka_options(asking(s)),
+    app(asio::any_io_executor executor, runtime::health& health_of, settings const& s, std::string to)
+        : health(health_of), topic(std::move(to)), kafka_options(asking(s)),
           ring(crypto::key_ring::parse(s.channel_keys).value().for_purpose(domain::channel_token_purpose)),
           db(pg::make_database(executor, database(s))), channels(make_channel_source(*db)),
           producer(kafka::make_producer(executor, producing(s))),
@@ -32,7 +32,7 @@ struct app {
                     .producer = *producer,
                     .now = now,
                     .on_delivery = [this](bool confirmed) { note_delivery(confirmed); }},
-                   how(s)),
+                   how(s, topic)),
           public_port(make_port(executor, listening(s), use_case)) {
         use_case.attach(*public_port);
         log::info("port.listening", {{"address", s.address}, {"port", static_cast<int>(public_port->number())}, {"path", s.path}});
@@ -63,8 +63,9 @@ struct app {
         o.statement_time_max = 1000ms;
         return o;
     }
-    static ingest_options how(settings const& s) {
+    static ingest_options how(settings const& s, std::string const& topic) {
         ingest_options o;
+        o.topic = topic;
         o.path = s.path;
         o.channels_max = static_cast<std::size_t>(s.channels_max);
         o.in_flight_max = static_cast<std::size_t>(s.in_flight_max);
@@ -122,8 +123,8 @@ struct app {
     }
 
     runtime::health& health;
+    std::string topic;
     kafka::client_options kafka_options;
-    std::string topic{ingest_options{}.topic};
     system_clock now;
     crypto::key_ring ring;
     std::unique_ptr<pg::database> db;
@@ -137,10 +138,10 @@ struct app {
 
 }  // namespace
 
-runtime::parts make_app(asio::any_io_executor executor, runtime::health& health, settings const& with) {
+runtime::parts make_app(asio::any_io_executor executor, runtime::health& health, settings const& with, std::string topic) {
     health.expect("kafka");
     health.expect("postgres");
-    auto const whole = std::make_shared<app>(std::move(executor), health, with);
+    auto const whole = std::make_shared<app>(std::move(executor), health, with, std::move(topic));
     runtime::parts parts;
     parts.components = {{"port", [whole] { return whole->public_port->run(); }},
                         {"ingest", [whole] { return whole->use_case.run(); }},

@@ -3,8 +3,12 @@
 
 #include "settings.h"
 
+#include <string>
+
 namespace calbridge::ingest {
 
-runtime::parts make_app(asio::any_io_executor executor, runtime::health& health, settings const& with);
+// Tests name a topic of their own.
+runtime::parts make_app(asio::any_io_executor executor, runtime::health& health, settings const& with,
+                        std::string topic = "calendar-changed");
 
 }  // namespace calbridge::ingest

@@ -1,41 +1,14 @@
 // Our pages send readers to files. A file that was renamed or removed must be noticed where it is named.
 
+#include "tests/docs/tree.h"
+
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
 #include <gtest/gtest.h>
 #include <iterator>
-#include <regex>
-#include <string>
-#include <vector>
 
-namespace calbridge {
+namespace calbridge::docs {
 namespace {
-
-namespace fs = std::filesystem;
-
-bool is_ours(fs::path const& folder) {
-    auto const name = folder.filename().string();
-    return name != "build" && name != "node_modules" && (!name.starts_with('.') || name == ".ci");
-}
-
-// Tests run in the project's root folder.
-std::vector<std::string> const& files() {
-    static std::vector<std::string> const all = [] {
-        std::vector<std::string> out;
-        for (fs::recursive_directory_iterator at("."), end; at != end; ++at) {
-            if (at->is_directory() && !is_ours(at->path())) at.disable_recursion_pending();
-            else if (at->is_regular_file()) out.push_back(at->path().lexically_normal().generic_string());
-        }
-        return out;
-    }();
-    return all;
-}
-
-std::string text_of(fs::path const& file) {
-    std::ifstream in(file);
-    return std::string(std::istreambuf_iterator<char>(in), {});
-}
 
 std::vector<std::string> pages() {
     std::vector<std::string> out;
@@ -53,12 +26,6 @@ bool exists_somewhere(std::string const& named) {
            std::ranges::any_of(files(), [&](std::string const& file) { return file == named || file.ends_with("/" + named); });
 }
 
-std::vector<std::string> found(std::regex const& what, std::string const& text) {
-    std::vector<std::string> out;
-    for (std::sregex_iterator at(text.begin(), text.end(), what), end; at != end; ++at) out.push_back((*at)[1].str());
-    return out;
-}
-
 TEST(Pages, FilesTheyNameExist) {
     std::regex const file(R"(`([A-Za-z0-9_./-]+\.(?:cpp|h|sql|py|sh|proto|cmake|md|xml|properties))`)");
 
@@ -74,11 +41,11 @@ TEST(Pages, LinksLeadSomewhere) {
     for (auto const& page : pages())
         for (auto const& target : found(link, text_of(page))) {
             ++links;
-            EXPECT_TRUE(fs::exists(fs::path(page).parent_path() / target)) << page << " links to " << target;
+            EXPECT_TRUE(std::filesystem::exists(std::filesystem::path(page).parent_path() / target)) << page << " links to " << target;
         }
 
     EXPECT_GE(links, 10u);
 }
 
 }  // namespace
-}  // namespace calbridge
+}  // namespace calbridge::docs

@@ -9,7 +9,7 @@ constexpr std::int64_t now = 1795600000;
 std::string const key_a = "a:" + base64(bytes(32, 1)), key_b = "b:" + base64(bytes(32, 2));
 
 crypto::key_ring ring(std::string_view text) { return crypto::key_ring::parse(secret(std::string(text))).value(); }
-principal anna() { return {.tenant = tenant_id("t1"), .user = user_id("u1"), .role = "user"}; }
+principal anna() { return {.tenant = tenant_id("t1"), .user = user_id("anna-of-the-crm-1"), .role = "user"}; }
 // "name=value" of a Set-Cookie, as a browser sends it back.
 http::headers sent_back(std::string const& set_cookie) {
     return {{"Cookie", "other=1; " + set_cookie.substr(0, set_cookie.find(';')) + "; more=2"}};
@@ -27,7 +27,7 @@ protected:
 TEST_F(Session, TheCookieIsClosedToScriptsAndOtherSites) {
     EXPECT_TRUE(cookie_.starts_with("__Host-calbridge="));
     EXPECT_NE(cookie_.find("; Path=/; HttpOnly; SameSite=Lax; Max-Age=28800; Secure"), std::string::npos) << cookie_;
-    EXPECT_EQ(cookie_.find("u1"), std::string::npos);
+    EXPECT_EQ(cookie_.find("anna-of-the-crm-1"), std::string::npos);
 
     session_keeper const plain(ring(key_a), "http://127.0.0.1:8080");
     std::string const local = plain.cookie(session_, now);
@@ -39,7 +39,7 @@ TEST_F(Session, ComesBackAsItWent) {
     auto const found = keeper_.find(sent_back(cookie_), now + 60);
 
     ASSERT_TRUE(found);
-    EXPECT_EQ(found->who.tenant.str() + found->who.user.str() + found->who.role, "t1u1user");
+    EXPECT_EQ(found->who.tenant.str() + found->who.user.str() + found->who.role, "t1anna-of-the-crm-1user");
     EXPECT_EQ(found->id, session_.id);
     EXPECT_EQ(session_hash(*found), session_hash(session_));
 }

@@ -177,7 +177,7 @@ def run(stack_class, options):
         bench = Bench(stack, options)
         try:
             result = {"name": "ingest", "channels": options.channels, "connections": options.connections, "seconds": options.seconds,
-                      "durability": "acks=all, idempotent, broker defaults (page cache of one broker)",
+                      "durability": "acks=all, broker defaults (page cache of one broker)",
                       "pg_test_fsync_us": None if options.quick else pg_test_fsync(stack.folder)}
             for layout in options.layouts:
                 result[layout] = bench.layout(layout)

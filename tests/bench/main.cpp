@@ -17,7 +17,7 @@ constexpr std::string_view usage = R"(usage:
   bench-tool mint COUNT FOLDER SECRETS             channels for PostgreSQL and requests; SECRETS is a file with a line channel_keys=…
   bench-tool load PORT REQUESTS CONNECTIONS SECONDS FIRST     as fast as answers come
   bench-tool open PORT REQUESTS PER_SECOND         each request once, at its time; a line each
-  bench-tool pace PER_SECOND LOG                   lines from standard input to standard output, each at its time; the times to LOG
+  bench-tool produce BROKERS TOPIC WARM_TOPIC PER_SECOND      lines (key, tab, value) become records, each at its time; prints the times
   bench-tool stamp                                 lines from standard input to standard output, each after the time it came
   bench-tool count                                 calendar-changed values (size, newline, bytes) from standard input
   bench-tool sleeps TIMES | syncs FILE TIMES       probes
@@ -48,25 +48,12 @@ void load(std::vector<std::string> const& with) {
               << '\n';
 }
 
-void pace(double per_second, std::string const& log) {
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(std::cin, line);) lines.push_back(line);
-    std::ofstream times(log);
-    auto const began = now_us() + 100000;
-    for (std::size_t i = 0; i < lines.size(); ++i) {
-        auto const due = began + static_cast<std::int64_t>(static_cast<double>(i) * 1e6 / per_second);
-        sleep_until_us(due);
-        std::cout << lines[i] << '\n' << std::flush;
-        times << due << '\n';
-    }
-}
-
 void stamp() {
     for (std::string line; std::getline(std::cin, line);) std::cout << now_us() << '\t' << line << '\n' << std::flush;
 }
 
 int run(std::vector<std::string> const& words) {
-    static std::map<std::string, std::size_t> const wanted{{"mint", 3},  {"load", 5},  {"open", 3},   {"pace", 2},
+    static std::map<std::string, std::size_t> const wanted{{"mint", 3},  {"load", 5},  {"open", 3},   {"produce", 4},
                                                            {"stamp", 0}, {"count", 0}, {"sleeps", 1}, {"syncs", 2}};
     auto const known = words.empty() ? wanted.end() : wanted.find(words[0]);
     if (known == wanted.end() || words.size() != known->second + 1) {
@@ -85,8 +72,13 @@ int run(std::vector<std::string> const& words) {
         o.requests = with[1];
         o.per_second = std::stod(with[2]);
         run_open(o, std::cout);
-    } else if (command == "pace") {
-        pace(std::stod(with[0]), with[1]);
+    } else if (command == "produce") {
+        produce_options o;
+        o.brokers = with[0];
+        o.topic = with[1];
+        o.warm_topic = with[2];
+        o.per_second = std::stod(with[3]);
+        run_produce(o, std::cin, std::cout);
     } else if (command == "stamp") {
         stamp();
     } else if (command == "count") {

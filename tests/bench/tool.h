@@ -90,6 +90,13 @@ struct count_result {
 // Reads calendar-changed values, each as its size in decimal, a newline, its bytes; a record is its channel and message number.
 count_result count_records(std::istream& in);
 
+struct produce_options {
+    std::string brokers, topic, warm_topic;
+    double per_second{100};
+};
+// Lines of key, tab, value become records, each at its intended time, which goes to `times`.
+void run_produce(produce_options const& with, std::istream& lines, std::ostream& times);
+
 // ---- probes ------------------------------------------------------------------------------------------------------------
 
 // How late a sleep of 1 ms ends.

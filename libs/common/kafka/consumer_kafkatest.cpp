@@ -197,6 +197,31 @@ TEST_F(Consumer, AStaticMemberIsReplacedWithoutWaitingForItsSession) {
     EXPECT_EQ(second->assigned_partitions(), 3U);
 }
 
+// What a broker's restart does to a static member, made by hand: somebody else with the same instance id takes its place, which is a fatal
+// error for it. It must come back without its process being restarted.
+task<void> be_fenced(consumer& first, std::unique_ptr<consumer>& second, std::vector<std::string>& seen) {
+    auto const by_second = co_await take(*second, 3);
+    EXPECT_EQ(values(by_second).size(), 3U);
+    second.reset();
+    auto const again = co_await take(first, 3);
+    seen = values(again);
+    first.store(again);
+}
+
+TEST_F(Consumer, AFencedMemberStartsOver) {
+    make_topic(1);
+    run(fill(0, 3));
+    consumer_options const o = consuming("worker-0");
+    auto const first = open(o);
+    std::vector<std::string> seen;
+    run(read_some(*first, 3, 0, seen));
+    auto second = open(o);
+
+    run(be_fenced(*first, second, seen));
+
+    EXPECT_EQ(seen, numbers(0, 3));
+}
+
 task<void> share(consumer& first, consumer& second, std::vector<consumed>& by_first, std::vector<consumed>& by_second,
                  std::function<task<void>(int, int)> fill) {
     task_group group(co_await asio::this_coro::executor);

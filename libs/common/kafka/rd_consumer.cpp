@@ -7,6 +7,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <set>
 
@@ -84,14 +85,17 @@ public:
 
 private:
     static properties settings(consumer_options const& options);
+    void open();
+    void give_up();
+    task<void> start_over();
     void handle(rd_kafka_event_t* event, std::vector<consumed>& out);
     void rebalance(rd_kafka_event_t* event, std::vector<consumed>& out);
     void trouble(rd_kafka_resp_err_t code, std::string_view text);
 
     asio::any_io_executor executor_;
     consumer_options options_;
-    rd_kafka_t* client_;
-    event_queue queue_;
+    rd_kafka_t* client_{nullptr};
+    std::unique_ptr<event_queue> queue_;
     std::set<partition> assigned_;
     bool connected_{false};
     bool closed_{false};
@@ -126,36 +130,61 @@ properties rd_consumer::settings(consumer_options const& options) {
 
 rd_consumer::rd_consumer(asio::any_io_executor executor, consumer_options options)
     : executor_(std::move(executor)), options_(std::move(options)),
-      client_(make_client(client_kind::consumer, options_, settings(options_),
-                          RD_KAFKA_EVENT_FETCH | RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT | RD_KAFKA_EVENT_STATS)),
-      queue_(executor_, (rd_kafka_poll_set_consumer(client_), rd_kafka_queue_get_consumer(client_))),
       rebalances_(metrics::get_counter("calbridge_kafka_rebalances_total", "Times the consumer's partitions changed.")) {
+    open();
+}
+
+rd_consumer::~rd_consumer() { give_up(); }
+
+void rd_consumer::open() {
+    client_ = make_client(client_kind::consumer, options_, settings(options_),
+                          RD_KAFKA_EVENT_FETCH | RD_KAFKA_EVENT_REBALANCE | RD_KAFKA_EVENT_OFFSET_COMMIT | RD_KAFKA_EVENT_STATS);
+    rd_kafka_poll_set_consumer(client_);
+    queue_ = std::make_unique<event_queue>(executor_, rd_kafka_queue_get_consumer(client_));
     auto const topics = make_list(options_.topics.size());
     for (auto const& topic : options_.topics) rd_kafka_topic_partition_list_add(topics.get(), topic.c_str(), RD_KAFKA_PARTITION_UA);
     rd_kafka_resp_err_t const code = rd_kafka_subscribe(client_, topics.get());
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        queue_.release();
-        destroy_client(client_);
+        give_up();
         throw std::invalid_argument(std::string("Kafka subscription: ") + rd_kafka_err2name(code));
     }
 }
 
-rd_consumer::~rd_consumer() {
-    queue_.release();
+void rd_consumer::give_up() {
+    queue_->release();
     destroy_client(client_);
+}
+
+// A client with a fatal error never works again. The usual one is fencing: a broker that was away forgets the static member, which
+// commits under its old member id when the broker is back. Two processes with one instance id fence each other in turn, hence the wait.
+task<void> rd_consumer::start_over() {
+    std::array<char, 256> text{};
+    rd_kafka_resp_err_t const code = rd_kafka_fatal_error(client_, text.data(), text.size());
+    log::warn("kafka.consumer_starts_over",
+              {{"group", options_.group}, {"err", rd_kafka_err2name(code)}, {"text", std::string_view(text.data())}});
+    connected_ = false;
+    assigned_.clear();
+    co_await sleep_for(std::chrono::seconds(1));
+    give_up();
+    open();
 }
 
 task<std::vector<consumed>> rd_consumer::poll() {
     std::vector<consumed> batch;
     while (true) {
         while (batch.size() < options_.batch_records_max) {
-            rd_kafka_event_t* const event = queue_.next();
+            rd_kafka_event_t* const event = queue_->next();
             if (event == nullptr) break;
             handle(event, batch);
             rd_kafka_event_destroy(event);
         }
+        if (rd_kafka_fatal_error(client_, nullptr, 0) != RD_KAFKA_RESP_ERR_NO_ERROR) {
+            batch.clear();
+            co_await start_over();
+            continue;
+        }
         if (!batch.empty()) co_return batch;
-        co_await queue_.wait(deadline::max());
+        co_await queue_->wait(deadline::max());
     }
 }
 
@@ -170,7 +199,7 @@ void rd_consumer::handle(rd_kafka_event_t* event, std::vector<consumed>& out) {
     case RD_KAFKA_EVENT_REBALANCE: rebalance(event, out); break;
     case RD_KAFKA_EVENT_ERROR: trouble(rd_kafka_event_error(event), rd_kafka_event_error_string(event)); break;
     case RD_KAFKA_EVENT_STATS:
-        connected_ = any_broker_up(rd_kafka_event_stats(event));
+        connected_ = any_broker_up(rd_kafka_event_stats(event)) && rd_kafka_fatal_error(client_, nullptr, 0) == RD_KAFKA_RESP_ERR_NO_ERROR;
         if (connected_) last_trouble_ = RD_KAFKA_RESP_ERR_NO_ERROR;
         break;
     case RD_KAFKA_EVENT_OFFSET_COMMIT: {

@@ -135,26 +135,36 @@ class Browser:
 
 
 class Topic:
-    """Every record of a topic, from its beginning, as (seconds received, key, headers, value)."""
+    """Every record of a topic once, from its beginning, as (seconds received, key, headers, value)."""
 
     def __init__(self, brokers, name):
-        self.records = []
-        self._process = subprocess.Popen(
-            ["kcat", "-C", "-q", "-u", "-b", brokers, "-t", name, "-o", "beginning", "-f", "%S\\t%k\\t%h\\n%s\\n"],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        threading.Thread(target=self._read, daemon=True).start()
+        self.records, self._seen, self._closed = [], set(), threading.Event()
+        # The value comes last, with its size told before, so that it may hold anything.
+        self._command = ["kcat", "-C", "-q", "-u", "-b", brokers, "-t", name, "-o", "beginning", "-f", "%p\\t%o\\t%S\\t%k\\t%h\\n%s\\n"]
+        self._process = None
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
 
     def _read(self):
-        out = self._process.stdout
-        while line := out.readline():
-            size, key, headers = line.rstrip(b"\n").decode().split("\t", 2)
-            value = out.read(int(size))
-            out.read(1)
-            self.records.append((time.monotonic(), key, headers, value))
+        # kcat ends when no broker is there any more; it is started again and what was seen is left out.
+        while not self._closed.is_set():
+            self._process = subprocess.Popen(self._command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+            out = self._process.stdout
+            while line := out.readline():
+                partition, offset, size, key, headers = line.rstrip(b"\n").decode().split("\t", 4)
+                value = out.read(max(int(size), 0))
+                out.read(1)
+                if (partition, offset) not in self._seen:
+                    self._seen.add((partition, offset))
+                    self.records.append((time.monotonic(), key, headers, value))
+            self._process.wait()
+            self._closed.wait(0.5)
 
     def close(self):
-        self._process.terminate()
-        self._process.wait()
+        self._closed.set()
+        if self._process:
+            self._process.terminate()
+        self._thread.join(5)
 
 
 class Producer:

@@ -12,7 +12,7 @@ sys.path.insert(0, str(ROOT / "tools" / "dev"))
 
 # pylint: disable=wrong-import-position
 import demo
-from demo_parts import Browser, Broken, expect, wait_for
+from demo_parts import Browser, Broken, expect
 
 SERVICES = ("oauth-gateway", "webhook-ingest", "sync-worker", "channel-renewer")
 
@@ -25,6 +25,13 @@ class Stack(demo.Stack):
     def __init__(self, name, environment, settings):
         self.name, self.environment, self.settings = name, environment, settings
         super().__init__(environment)
+
+    def wait(self, what, probe):
+        started = time.monotonic()
+        found = super().wait(what, probe)
+        if time.monotonic() - started > 2:
+            print(f"   ({time.monotonic() - started:.1f} s for {what})", flush=True)
+        return found
 
     def part(self, action, process):
         done = subprocess.run([ROOT / "dev", "stack", self.name, action, process], capture_output=True, text=True, check=False,
@@ -45,7 +52,7 @@ class Stack(demo.Stack):
 
     def wait_ready(self, *services):
         for service in services or SERVICES:
-            wait_for(f"{service} to be ready", lambda s=service: self.readiness(s)[0] == 200, self.limit)
+            self.wait(f"{service} to be ready", lambda s=service: self.readiness(s)[0] == 200)
 
     def pid(self, process):
         return int((pathlib.Path(self.environment["DEMO_STACK"]) / "processes" / process / "pid").read_text().split()[0])

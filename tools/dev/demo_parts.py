@@ -259,8 +259,8 @@ class Crm:
 
     def wait(self, task, what, holds, after=0):
         """The first update with a sequence above `after` for which `holds`."""
-        return wait_for(f"{what} on task-updates", lambda: next(
-            (u for u in self.updates(task) if int(u["sequence"]) > after and holds(u)), None), self.stack.limit)
+        return self.stack.wait(f"{what} on task-updates", lambda: next(
+            (u for u in self.updates(task) if int(u["sequence"]) > after and holds(u)), None))
 
 
 class Calendar:

@@ -23,7 +23,8 @@ domain::task_update& tell(effects& e, domain::update_kind kind, surroundings con
     update.user = e.task.user;
     update.task = e.task.id;
     update.sequence = ++e.task.update_seq;
-    update.task_version = std::max(e.task.absorbed_version, std::int64_t{0});
+    // A refusal is about the snapshot that was refused; everything else about what was taken in.
+    update.task_version = kind == domain::update_kind::failed ? e.task.version : e.task.absorbed_version;
     update.kind = kind;
     update.connection = around.connection.id;
     e.updates.push_back(std::move(update));

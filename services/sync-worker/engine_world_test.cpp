@@ -511,6 +511,7 @@ TEST(EngineWorld, ImpossibleTimesAreToldInWordsAndNothingIsSent) {
     ASSERT_FALSE(w.updates.empty());
     EXPECT_EQ(w.updates.back().kind, domain::update_kind::failed);
     EXPECT_FALSE(w.updates.back().explanation.empty());
+    EXPECT_EQ(w.updates.back().task_version, w.crm_task.version);
 }
 
 // Random histories: both sides edit, calls crash and lose their answers, the CRM lags behind. At rest both sides hold the same, or a

@@ -450,6 +450,7 @@ cmd_stack() {
     down)
       with_lock "stack-$name" stack_down
       with_lock "stack-$name" stack_remove
+      rm -f "$run_dir/stack-$name.lock"
       ;;
     env)
       _load_ports

@@ -88,10 +88,4 @@ store::outbox_message message_of(domain::task_update const& update, uuid message
                        message_id, at, as, wire::encode_task_update(update, as));
 }
 
-store::outbox_message message_of(domain::sync_alert const& alert, uuid message_id, bool as_json) {
-    wire::encoding const as = as_json ? wire::encoding::json : wire::encoding::protobuf;
-    return cloud_event(alert.tenant, wire::topic_sync_alerts, alert.tenant.str(), "calbridge.alerts.raised.v1", message_id, alert.at, as,
-                       wire::encode_sync_alert(alert, as));
-}
-
 }  // namespace calbridge::worker

@@ -34,7 +34,5 @@ private:
 
 // The task-updates record of one update.
 store::outbox_message message_of(domain::task_update const& update, uuid message_id, instant at, bool as_json);
-// The sync-alerts record.
-store::outbox_message message_of(domain::sync_alert const& alert, uuid message_id, bool as_json);
 
 }  // namespace calbridge::worker

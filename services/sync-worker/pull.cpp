@@ -4,7 +4,7 @@
 #include "engine.h"
 #include "writer.h"
 
-#include "domain/stamp.h"
+#include "store/alerts.h"
 
 #include "common/observe/log.h"
 
@@ -144,25 +144,29 @@ task<result<bool>> sweep(pass& p) {
         if (!read) co_return read.error();
         view = std::move(*read);
     }
+    bool const too_many = domain::brake(view.missing.size(), view.known);
+    if (!too_many) {
+        auto begun = co_await p.with.db.begin(p.held.tenant);
+        if (!begun) co_return begun.error();
+        store::alert const over{p.held.tenant, "brake_pulled", p.held.calendar.str(), "The calendar reads as it should again."};
+        auto resolved = co_await store::resolve_alert(**begun, over);
+        if (!resolved) co_return resolved.error();
+        auto done = co_await (*begun)->commit();
+        if (!done) co_return done.error();
+    }
     if (view.missing.empty()) co_return true;
-    if (domain::brake(view.missing.size(), view.known)) {
+    if (too_many) {
         p.out.trouble = next_move::stop_calendar;
         p.out.wait = std::chrono::hours(1);
         p.out.why = "mass_delete_brake";
         auto begun = co_await p.with.db.begin(p.held.tenant);
         if (!begun) co_return begun.error();
-        domain::sync_alert alert{p.held.tenant,
-                                 "brake_pulled",
-                                 p.held.calendar.str(),
+        store::alert const alert{p.held.tenant, "brake_pulled", p.held.calendar.str(),
                                  "A full reading of the calendar misses " + std::to_string(view.missing.size()) + " of " +
-                                     std::to_string(view.known) + " known events. Nothing was deleted; check the calendar and resume.",
-                                 false,
-                                 p.with.now.now()};
-        std::vector<store::outbox_message> messages;
-        messages.push_back(message_of(alert, time_ordered_uuid(), p.with.updates_as_json));
-        auto r = co_await store::write_outbox(**begun, messages);
-        if (!r) co_return r.error();
-        auto done = co_await commit(p.with, **begun, std::move(messages));
+                                     std::to_string(view.known) + " known events. Nothing was deleted; check the calendar and resume."};
+        auto raised = co_await store::raise_alert(**begun, alert);
+        if (!raised) co_return raised.error();
+        auto done = co_await (*begun)->commit();
         if (!done) co_return done.error();
         co_return false;
     }

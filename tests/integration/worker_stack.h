@@ -60,6 +60,8 @@ public:
 class worker_stack : public ::testing::Test {
 protected:
     worker_stack();
+    // Whatever a test does, nothing may be sent that Google would not understand.
+    void TearDown() override { EXPECT_TRUE(google->violations().empty()); }
 
     // A task-changed line as the CRM would produce it. Missing members take the usual ones.
     void crm_says(json::object changes);

@@ -3,6 +3,7 @@
 #include "domain/text.h"
 
 #include <charconv>
+#include <cstdint>
 #include <optional>
 
 namespace calbridge::domain {

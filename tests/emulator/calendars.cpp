@@ -1,5 +1,6 @@
 #include "tests/emulator/calendars.h"
 
+#include "common/crypto/crypto.h"
 #include "tests/emulator/push.h"
 #include "tests/emulator/times.h"
 
@@ -7,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 namespace calbridge::emulator {
 
@@ -122,11 +124,23 @@ void share(core& c, calendar& cal, std::string const& with, std::string_view rol
     }
 }
 
+namespace {
+
+// The same account after a restart of the emulator: who connected before is recognised.
+std::string subject_of(std::string const& email) {
+    std::string out = "1";
+    auto const digest = crypto::sha256(email);
+    for (auto const byte : std::span(digest).first(20)) out += static_cast<char>('0' + byte % 10);
+    return out;
+}
+
+}  // namespace
+
 user& create_user(core& c, std::string const& email, std::string const& time_zone) {
     if (auto* known = c.find_user(email)) return *known;
     user u;
     u.email = email;
-    u.sub = "1" + c.random_text(20, "0123456789");
+    u.sub = subject_of(email);
     auto const local = email.substr(0, email.find('@'));
     u.given_name =
         local.empty() ? local : std::string(1, static_cast<char>(std::toupper(static_cast<unsigned char>(local[0])))) + local.substr(1);

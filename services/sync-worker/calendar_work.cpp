@@ -58,10 +58,11 @@ struct pushes {
     std::optional<error> failed;
 };
 
-task<void> push_one(parts const& with, store::leased_calendar held, task_id id, semaphore& slots, pushes& seen) {
+task<void> push_one(parts const& with, store::leased_calendar held, task_id id, observe::trace_context cause, semaphore& slots,
+                    pushes& seen) {
     try {
         if (!seen.trouble && !seen.failed) {
-            auto done = co_await push_task(with, held.lease, held.connection, held.calendar, id);
+            auto done = co_await push_task(with, held.lease, held.connection, held.calendar, id, cause);
             if (!done) seen.failed = done.error();
             else if (done->calendar_trouble) seen.trouble = *done;
         }
@@ -73,10 +74,11 @@ task<void> push_one(parts const& with, store::leased_calendar held, task_id id, 
 }
 
 // Different tasks concurrently, each task's own steps in order.
-task<pushes> push_all(parts const& with, store::leased_calendar const& held, std::vector<store::task_and_link> const& due) {
+task<pushes> push_all(parts const& with, store::leased_calendar const& held, std::vector<store::task_and_link> const& due,
+                      observe::trace_context const& cause) {
     pushes seen;
     if (due.size() == 1) {
-        auto done = co_await push_task(with, held.lease, held.connection, held.calendar, due.front().task.id);
+        auto done = co_await push_task(with, held.lease, held.connection, held.calendar, due.front().task.id, cause);
         if (!done) seen.failed = done.error();
         else if (done->calendar_trouble) seen.trouble = *done;
         co_return seen;
@@ -88,7 +90,7 @@ task<pushes> push_all(parts const& with, store::leased_calendar const& held, std
     try {
         for (store::task_and_link const& rows : due) {
             co_await slots.acquire();
-            group.spawn("push", push_one(with, held, rows.task.id, slots, seen));
+            group.spawn("push", push_one(with, held, rows.task.id, cause, slots, seen));
         }
     } catch (...) {
         stopped = std::current_exception();
@@ -108,6 +110,7 @@ metrics::histogram& pass_seconds() {
 }  // namespace
 
 task<turn_outcome> work_on(parts const& with, tenant_id tenant, calendar_id calendar, calendar_memory& memory) {
+    if (memory.cause.trace_id.empty()) memory.cause = observe::new_trace();
     auto failed = [&](error const& e, std::string_view what) {
         if (e.code == errc::conflict) {
             // Somebody else took the calendar over; our next attempt starts with a fresh lease.
@@ -147,7 +150,7 @@ task<turn_outcome> work_on(parts const& with, tenant_id tenant, calendar_id cale
 
         // What the CRM wants goes out first: it is one call each, and a following pass acknowledges its echo.
         if (!due->tasks.empty()) {
-            pushes const seen = co_await push_all(with, *memory.lease, due->tasks);
+            pushes const seen = co_await push_all(with, *memory.lease, due->tasks, memory.cause);
             if (seen.failed) co_return failed(*seen.failed, "push");
             if (seen.trouble) {
                 auto deferred = co_await store::defer_calendar(with.db, held, seen.trouble->wait, seen.trouble->why);
@@ -165,11 +168,12 @@ task<turn_outcome> work_on(parts const& with, tenant_id tenant, calendar_id cale
         milliseconds const wait = memory.budget.take(steady::now());
         if (wait.count() > 0) co_return turn_outcome{wait};
         steady::time_point const began = steady::now();
-        auto pass = co_await pull_pass(with, held, memory.lease->connection);
+        auto pass = co_await pull_pass(with, held, memory.lease->connection, memory.cause);
         if (!pass) co_return failed(pass.error(), "pass");
         auto const took = std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - began);
         pass_seconds().observe(std::chrono::duration<double>(took).count());
-        log::info("pass.finished", {{"tenant_id", tenant},
+        log::info("pass.finished", {{"trace_id", memory.cause.trace_id},
+                                    {"tenant_id", tenant},
                                     {"calendar_id", calendar},
                                     {"full", pass->full},
                                     {"complete", pass->complete},

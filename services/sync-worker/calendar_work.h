@@ -28,7 +28,8 @@ struct calendar_memory {
     std::optional<store::leased_calendar> lease;  // held since an earlier turn
     std::chrono::steady_clock::time_point lease_safe_until{};
     pass_budget budget;
-    int denied{0};  // turns in a row in which the lease was not to be had
+    observe::trace_context cause{};  // of the newest message that woke it; empty: nobody's, a timer or the sweep
+    int denied{0};                   // turns in a row in which the lease was not to be had
 };
 
 struct turn_outcome {

@@ -59,15 +59,27 @@ understood understand(kafka::consumed const& record) {
     return {std::move(hint)};
 }
 
+std::optional<observe::trace_context> traces::of(store::wake const& where) const {
+    auto found = by_place.find(where.calendar.str());
+    if (found == by_place.end()) found = by_place.find(wire::record_key(where.tenant, where.user));
+    if (found == by_place.end()) return {};
+    return found->second;
+}
+
 intake_loop::intake_loop(kafka::consumer& consumer, store::intake& intake, scheduler& work, runtime::health& health, random_source& random)
     : consumer_(consumer), intake_(intake), work_(work), health_(health), random_(random) {}
 
-task<result<std::vector<store::wake>>> intake_loop::try_take_in(std::vector<kafka::consumed> const& batch) {
+task<result<std::vector<store::wake>>> intake_loop::try_take_in(std::vector<kafka::consumed> const& batch, traces& causes) {
     std::vector<store::task_intake> tasks;
     std::vector<store::hint_intake> hints;
     std::vector<store::poison> poisons;
     for (kafka::consumed const& record : batch) {
         understood u = understand(record);
+        if (auto trace = observe::parse_traceparent(header(record.fields, "traceparent"))) {
+            if (auto* hint = std::get_if<store::hint_intake>(&u.what)) causes.by_place[hint->calendar.str()] = *trace;
+            else if (auto* task = std::get_if<store::task_intake>(&u.what))
+                causes.by_place[wire::record_key(task->message.tenant, task->message.user)] = *trace;
+        }
         if (auto* t = std::get_if<store::task_intake>(&u.what)) tasks.push_back(std::move(*t));
         else if (auto* h = std::get_if<store::hint_intake>(&u.what)) hints.push_back(std::move(*h));
         else {
@@ -92,11 +104,12 @@ task<result<std::vector<store::wake>>> intake_loop::try_take_in(std::vector<kafk
 
 task<void> intake_loop::take_in(std::vector<kafka::consumed> batch) {
     for (int failures = 0;;) {
-        auto wakes = co_await try_take_in(batch);
+        traces causes;
+        auto wakes = co_await try_take_in(batch, causes);
         if (wakes) {
             health_.report("postgres", true);
             consumer_.store(batch);
-            for (store::wake const& where : *wakes) work_.wake(where);
+            for (store::wake const& where : *wakes) work_.wake(where, causes.of(where));
             co_return;
         }
         errc const code = wakes.error().code;

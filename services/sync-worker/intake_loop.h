@@ -6,13 +6,23 @@
 #include "store/intake.h"
 
 #include "common/kafka/kafka.h"
+#include "common/observe/trace.h"
 #include "common/runtime/service.h"
 
+#include <map>
+#include <optional>
+#include <string>
 #include <variant>
 
 namespace calbridge::worker {
 
 // What one record is (pure).
+// The newest trace of a batch per place: by calendar for hints, by record key for tasks.
+struct traces {
+    std::map<std::string, observe::trace_context, std::less<>> by_place;
+    std::optional<observe::trace_context> of(store::wake const& where) const;
+};
+
 struct understood {
     std::variant<store::task_intake, store::hint_intake, store::poison> what;
 };
@@ -25,7 +35,7 @@ public:
 
 private:
     task<void> take_in(std::vector<kafka::consumed> batch);
-    task<result<std::vector<store::wake>>> try_take_in(std::vector<kafka::consumed> const& batch);
+    task<result<std::vector<store::wake>>> try_take_in(std::vector<kafka::consumed> const& batch, traces& causes);
 
     kafka::consumer& consumer_;
     store::intake& intake_;

@@ -21,7 +21,7 @@ std::string rfc3339(instant at) {
 }
 
 store::outbox_message cloud_event(tenant_id tenant, std::string_view topic, std::string key, std::string type, uuid message_id, instant at,
-                                  wire::encoding as, std::string value) {
+                                  wire::encoding as, std::string value, observe::trace_context const& cause) {
     store::outbox_message m;
     m.tenant = std::move(tenant);
     m.message_id = message_id;
@@ -32,7 +32,7 @@ store::outbox_message cloud_event(tenant_id tenant, std::string_view topic, std:
                  {"ce_source", "/calbridge/sync-worker"},
                  {"ce_type", std::move(type)},
                  {"ce_time", rfc3339(at)},
-                 {"traceparent", observe::to_traceparent(observe::new_trace())},
+                 {"traceparent", observe::to_traceparent(observe::child_of(cause))},
                  {"content-type", as == wire::encoding::json ? "application/json" : "application/protobuf"}};
     m.value = std::move(value);
     return m;
@@ -82,10 +82,11 @@ task<void> publisher::mark() {
     }
 }
 
-store::outbox_message message_of(domain::task_update const& update, uuid message_id, instant at, bool as_json) {
+store::outbox_message message_of(domain::task_update const& update, uuid message_id, instant at, bool as_json,
+                                 observe::trace_context const& cause) {
     wire::encoding const as = as_json ? wire::encoding::json : wire::encoding::protobuf;
     return cloud_event(update.tenant, wire::topic_task_updates, wire::record_key(update.tenant, update.user), "calbridge.tasks.updated.v1",
-                       message_id, at, as, wire::encode_task_update(update, as));
+                       message_id, at, as, wire::encode_task_update(update, as), cause);
 }
 
 }  // namespace calbridge::worker

@@ -6,6 +6,7 @@
 
 #include "common/async/task.h"
 #include "common/kafka/kafka.h"
+#include "common/observe/trace.h"
 #include "common/pg/database.h"
 
 #include <deque>
@@ -32,7 +33,8 @@ private:
     std::size_t in_flight_{0};
 };
 
-// The task-updates record of one update.
-store::outbox_message message_of(domain::task_update const& update, uuid message_id, instant at, bool as_json);
+// The task-updates record of one update, in the trace of what caused it.
+store::outbox_message message_of(domain::task_update const& update, uuid message_id, instant at, bool as_json,
+                                 observe::trace_context const& cause);
 
 }  // namespace calbridge::worker

@@ -24,6 +24,7 @@ struct pass {
     std::int64_t dirty_at_start{};
     std::int64_t pass_id{};
     pass_outcome out;
+    observe::trace_context cause;
 };
 
 google::list_query query_of(pass const& p, std::optional<std::string> page_token) {
@@ -83,7 +84,7 @@ task<result<void>> apply(pass& p, pg::transaction& tx, surroundings const& aroun
                         co_await store::quarantine_event(tx, p.held, event.id, *seen.odd, "A linked event could not be read.", event.raw);
                     if (!r) co_return r.error();
                 }
-                auto r = co_await write(p.with, tx, seen.change, messages);
+                auto r = co_await write(p.with, tx, seen.change, messages, p.cause);
                 if (!r) co_return r.error();
             }
         }
@@ -208,8 +209,9 @@ task<result<bool>> sweep(pass& p) {
 
 }  // namespace
 
-task<result<pass_outcome>> pull_pass(parts const& with, store::held_lease held, store::connection_row connection) {
-    pass p{with, held, std::move(connection), {}, 0, 0, {}};
+task<result<pass_outcome>> pull_pass(parts const& with, store::held_lease held, store::connection_row connection,
+                                     observe::trace_context cause) {
+    pass p{with, held, std::move(connection), {}, 0, 0, {}, std::move(cause)};
     {
         auto begun = co_await with.db.begin(held.tenant);
         if (!begun) co_return begun.error();

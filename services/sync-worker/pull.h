@@ -19,6 +19,7 @@ struct pass_outcome {
 };
 
 // errc::conflict: the lease was lost. Every page's effects and cursor commit together; the sync token is stored only with the last page.
-task<result<pass_outcome>> pull_pass(parts const& with, store::held_lease held, store::connection_row connection);
+task<result<pass_outcome>> pull_pass(parts const& with, store::held_lease held, store::connection_row connection,
+                                     observe::trace_context cause);
 
 }  // namespace calbridge::worker

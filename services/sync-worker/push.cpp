@@ -21,6 +21,7 @@ struct turn {
     store::held_lease held;
     surroundings around;
     task_id id;
+    observe::trace_context cause;
     std::int64_t worked{};  // dirty_seq the current decision looked at
 };
 
@@ -37,7 +38,7 @@ task<result<bool>> decide_and_write(turn& t, std::function<std::optional<effects
     std::optional<effects> change = decide(std::move(**rows));
     if (!change) co_return false;
     std::vector<store::outbox_message> messages;
-    auto written = co_await write(t.with, tx, *change, messages);
+    auto written = co_await write(t.with, tx, *change, messages, t.cause);
     if (!written) co_return written.error();
     auto committed = co_await commit(t.with, tx, std::move(messages));
     if (!committed) co_return committed.error();
@@ -151,8 +152,8 @@ task<google::answer<domain::calendar_event>> send(turn& t, outbound const& step)
 }  // namespace
 
 task<result<push_outcome>> push_task(parts const& with, store::held_lease held, store::connection_row connection,
-                                     store::calendar_row calendar, task_id id) {
-    turn t{with, held, surroundings_of(with, std::move(connection), std::move(calendar)), id, 0};
+                                     store::calendar_row calendar, task_id id, observe::trace_context cause) {
+    turn t{with, held, surroundings_of(with, std::move(connection), std::move(calendar)), id, std::move(cause), 0};
     for (int round = 0; round < rounds_max; ++round) {
         std::optional<outbound> step;
         auto decide = [&](store::task_and_link rows) -> std::optional<effects> {
@@ -164,7 +165,9 @@ task<result<push_outcome>> push_task(parts const& with, store::held_lease held, 
         auto decided = co_await decide_and_write(t, decide);
         if (!decided) co_return decided.error();
         if (!step) co_return push_outcome{};
-        log::debug("push.decided", {{"tenant_id", held.tenant}, {"task_id", id}, {"why", step->change.why}, {"round", round}});
+        log::debug(
+            "push.decided",
+            {{"trace_id", t.cause.trace_id}, {"tenant_id", held.tenant}, {"task_id", id}, {"why", step->change.why}, {"round", round}});
         if (std::holds_alternative<finished>(step->call)) co_return push_outcome{};
 
         if (std::holds_alternative<send_read>(step->call)) {
@@ -197,7 +200,8 @@ task<result<push_outcome>> push_task(parts const& with, store::held_lease held, 
 
         google::call_error const error = answer.error();
         next_move const move = after(error, kind_of(*step));
-        log::info("push.failed", {{"tenant_id", held.tenant},
+        log::info("push.failed", {{"trace_id", t.cause.trace_id},
+                                  {"tenant_id", held.tenant},
                                   {"task_id", id},
                                   {"operation_id", step->operation->id},
                                   {"kind", step->operation->kind},

@@ -21,6 +21,6 @@ struct push_outcome {
 // errc::conflict: the lease was lost; nothing of ours was written after that. Other errors: PostgreSQL could not be used; the
 // task stays due.
 task<result<push_outcome>> push_task(parts const& with, store::held_lease held, store::connection_row connection,
-                                     store::calendar_row calendar, task_id id);
+                                     store::calendar_row calendar, task_id id, observe::trace_context cause);
 
 }  // namespace calbridge::worker

@@ -26,12 +26,13 @@ void scheduler::queue(entry& e) {
     changed_.notify();
 }
 
-void scheduler::wake(store::wake const& where) {
+void scheduler::wake(store::wake const& where, std::optional<observe::trace_context> cause) {
     std::unique_ptr<entry>& slot = entries_[where.calendar.value];
     if (!slot) {
-        calendar_memory memory{std::nullopt, {}, pass_budget(with_.within.passes_burst)};
+        calendar_memory memory{std::nullopt, {}, pass_budget(with_.within.passes_burst), {}, 0};
         slot = std::make_unique<entry>(entry{where.tenant, where.calendar, std::move(memory), false, false, false, {}, steady::now()});
     }
+    if (cause) slot->memory.cause = std::move(*cause);
     queue(*slot);
 }
 
@@ -41,6 +42,7 @@ task<void> scheduler::turn(key id) {
     e.running = false;
     --running_;
     e.idle_since = steady::now();
+    if (!e.again) e.memory.cause = {};
     if (e.again) {
         e.again = false;
         queue(e);

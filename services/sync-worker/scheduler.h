@@ -19,7 +19,8 @@ public:
     scheduler(asio::any_io_executor executor, parts const& with, store::intake& intake, std::chrono::milliseconds sweep_every);
     ~scheduler();
     // There may be work on this calendar now. During a turn it is remembered and leads to one more.
-    void wake(store::wake const& where);
+    // `cause`: the trace of the message that says so; its work is logged and told under it.
+    void wake(store::wake const& where, std::optional<observe::trace_context> cause = {});
     // Gives turns until cancelled, then lets running turns unwind and releases every lease (bounded by five seconds).
     task<void> run();
     // Gives no new turns and completes when the running ones have ended.

@@ -14,8 +14,8 @@ surroundings surroundings_of(parts const& with, store::connection_row connection
     return around;
 }
 
-task<result<void>> write(parts const& with, pg::transaction& tx, effects const& what,
-                         std::vector<store::outbox_message>& sent_after_commit) {
+task<result<void>> write(parts const& with, pg::transaction& tx, effects const& what, std::vector<store::outbox_message>& sent_after_commit,
+                         observe::trace_context const& cause) {
     if (what.link && what.link_is_new) {
         auto r = co_await store::insert_link(tx, *what.link);
         if (!r) co_return r.error();
@@ -49,7 +49,7 @@ task<result<void>> write(parts const& with, pg::transaction& tx, effects const& 
         std::vector<store::outbox_message> messages;
         for (domain::task_update const& update : what.updates) {
             uuid const id = time_ordered_uuid();
-            messages.push_back(message_of(update, id, with.now.now(), with.updates_as_json));
+            messages.push_back(message_of(update, id, with.now.now(), with.updates_as_json, cause));
         }
         auto r = co_await store::write_outbox(tx, messages);
         if (!r) co_return r.error();

@@ -8,9 +8,9 @@ namespace calbridge::worker {
 
 surroundings surroundings_of(parts const& with, store::connection_row connection, store::calendar_row calendar);
 
-// Everything in `what`; messages for the outbox are written and appended to `sent_after_commit`.
-task<result<void>> write(parts const& with, pg::transaction& tx, effects const& what,
-                         std::vector<store::outbox_message>& sent_after_commit);
+// Everything in `what`, in the trace of `cause`; messages for the outbox are written and appended to `sent_after_commit`.
+task<result<void>> write(parts const& with, pg::transaction& tx, effects const& what, std::vector<store::outbox_message>& sent_after_commit,
+                         observe::trace_context const& cause);
 
 // Commits, then hands the messages to the publisher.
 task<result<void>> commit(parts const& with, pg::transaction& tx, std::vector<store::outbox_message> messages);

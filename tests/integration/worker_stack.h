@@ -95,7 +95,7 @@ protected:
     std::unique_ptr<worker::publisher> out;
     std::unique_ptr<worker::parts> with;
     std::unique_ptr<store::intake> intake;
-    worker::calendar_memory memory{std::nullopt, {}, worker::pass_budget(1000)};
+    worker::calendar_memory memory{std::nullopt, {}, worker::pass_budget(1000), {}, 0};
     tenant_id tenant{"acme"};
     connection_id connection{random_uuid()};
     calendar_id calendar{random_uuid()};

@@ -189,6 +189,20 @@ TEST_F(worker_stack, ATaskBecomesAnEventByExactlyOneCall) {
     EXPECT_EQ(sql("SELECT state FROM tasks"), "synced");
 }
 
+TEST_F(worker_stack, WhatIsToldContinuesTheTraceOfWhatCausedIt) {
+    memory.cause = {"4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7", true};
+    crm_says({});
+
+    work();
+
+    ASSERT_FALSE(kafka.records.empty());
+    auto const& fields = kafka.records.back().fields;
+    auto const trace = std::find_if(fields.begin(), fields.end(), [](auto const& f) { return f.first == "traceparent"; });
+    ASSERT_NE(trace, fields.end());
+    EXPECT_EQ(trace->second.substr(0, 36), "00-4bf92f3577b34da6a3ce929d0e0e4736-");
+    EXPECT_EQ(trace->second.find("00f067aa0ba902b7"), std::string::npos) << "a new span of the same trace";
+}
+
 TEST_F(worker_stack, AnUpdateIsExactlyOnePatch) {
     crm_says({});
     work();

@@ -77,7 +77,7 @@ class Bench:
     def __init__(self, stack, options):
         self.stack, self.options = stack, options
         self.requests = fill(stack, options.channels)
-        self.next, self.durable, self.unanswered = 0, 0, 0
+        self.next, self.durable, self.unanswered, self.connections = 0, 0, 0, options.connections[0]
         self.began_ms = int(time.time() * 1000) - 1
         self.service = [stack.pid("webhook-ingest")]
         base = stack.port("webhook-ingest")
@@ -89,7 +89,7 @@ class Bench:
 
     def load(self, port, pids, cores, seconds, first):
         before = cpu_ns(pids)
-        printed = subprocess.run(["taskset", "-c", cores, TOOL, "load", str(port), self.requests, str(self.options.connections), str(seconds), str(first)],
+        printed = subprocess.run(["taskset", "-c", cores, TOOL, "load", str(port), self.requests, str(self.connections), str(seconds), str(first)],
                                  capture_output=True, text=True, check=False)
         sound(printed.returncode == 0, f"bench-tool load: {printed.stderr.strip()}")
         did = json.loads(printed.stdout)
@@ -133,21 +133,24 @@ class Bench:
             last = now
 
     def layout(self, layout):
-        cores = self.place(layout)
-        progress(f"{layout}: warming up")
-        self.warm(cores)
-        self.static(layout, cores, 1)
-        pairs = []
-        for number in range(self.options.pairs):
-            both = {}
-            for what in ("ingest", "nginx") if number % 2 == 0 else ("nginx", "ingest"):
-                both[what] = self.ingest(cores) if what == "ingest" else self.static(layout, cores)
-            both["ratio"] = both["ingest"]["ok_per_cpu_s"] / both["nginx"]["ok_per_cpu_s"]
-            both["sleep_late_us"], both["sync_us"] = sleep_probe(100), sync_probe(self.stack.folder, 30)
-            progress(f"{layout}: pair {number + 1}: {both['ratio']:.3f} ({both['ingest']['us_per_ok']:.2f} and {both['nginx']['us_per_ok']:.2f} us)")
-            pairs.append(both)
+        cores, found = self.place(layout), {}
+        for self.connections in self.options.connections:
+            progress(f"{layout}, {self.connections} connections: warming up")
+            self.warm(cores)
+            self.static(layout, cores, 1)
+            pairs = [self.pair(layout, cores, number) for number in range(self.options.pairs)]
+            found[str(self.connections)] = {"pairs": pairs, "ratio": judged([p["ratio"] for p in pairs], GOAL)}
         self.check()
-        return {"pairs": pairs, "ratio": judged([p["ratio"] for p in pairs], GOAL)}
+        return found
+
+    def pair(self, layout, cores, number):
+        both = {}
+        for what in ("ingest", "nginx") if number % 2 == 0 else ("nginx", "ingest"):
+            both[what] = self.ingest(cores) if what == "ingest" else self.static(layout, cores)
+        both["ratio"] = both["ingest"]["ok_per_cpu_s"] / both["nginx"]["ok_per_cpu_s"]
+        both["sleep_late_us"], both["sync_us"] = sleep_probe(100), sync_probe(self.stack.folder, 30)
+        progress(f"{layout}: pair {number + 1}: {both['ratio']:.3f} ({both['ingest']['us_per_ok']:.2f} and {both['nginx']['us_per_ok']:.2f} us)")
+        return both
 
     def check(self):
         """Number of 200s = number of distinct records in the topic; a push without a 200 may be there or not."""
@@ -191,18 +194,18 @@ def run(stack_class, options):
 
 
 def show(result, options):
-    rows = []
+    rows, ratios, controls = [], [], []
     for layout in options.layouts:
-        pairs = result[layout]["pairs"]
-        for what in ("ingest", "nginx"):
-            rows.append([f"{layout} {what}", *(statistics.median(p[what][key] for p in pairs) for key in ("us_per_ok", "ok_per_s")),
-                         *(statistics.median(p[what]["latency_us"][key] for p in pairs) for key in ("p50", "p99"))])
-    table(f"ingest: {result['channels']} channels, {result['connections']} connections, medians of {options.pairs} blocks of {options.seconds} s",
+        for connections, of in result[layout].items():
+            name = f"{layout}, {connections} connections"
+            for what in ("ingest", "nginx"):
+                rows.append([f"{name}: {what}", *(statistics.median(p[what][key] for p in of["pairs"]) for key in ("us_per_ok", "ok_per_s")),
+                             *(statistics.median(p[what]["latency_us"][key] for p in of["pairs"]) for key in ("p50", "p99"))])
+            r = of["ratio"]
+            ratios.append([name, r["median"], r["lowest"], r["highest"], r["goal"], f"{r['pairs_close']}/{r['pairs']}", r["held"]])
+            controls.append([name, *(statistics.median(p[probe][key] for p in of["pairs"]) for probe in ("sleep_late_us", "sync_us") for key in ("p50", "p99"))])
+    table(f"ingest: {result['channels']} channels, medians of {options.pairs} blocks of {options.seconds} s",
           ["", "CPU us per 200", "200s per s", "p50 us", "p99 us"], rows)
-    table("durable 200s per CPU-second, times nginx", ["", "median", "lowest", "highest", "goal", "pairs near goal", "held"],
-          [[layout, (r := result[layout]["ratio"])["median"], r["lowest"], r["highest"], r["goal"], f"{r['pairs_close']}/{r['pairs']}", r["held"]]
-           for layout in options.layouts])
-    table("controls", ["", "sleep late p50 us", "p99", "fdatasync p50 us", "p99"],
-          [[layout, *(statistics.median(p[probe][key] for p in result[layout]["pairs"]) for probe in ("sleep_late_us", "sync_us") for key in ("p50", "p99"))]
-           for layout in options.layouts])
+    table("durable 200s per CPU-second, times nginx", ["", "median", "lowest", "highest", "goal", "pairs near goal", "held"], ratios)
+    table("controls", ["", "sleep late p50 us", "p99", "fdatasync p50 us", "p99"], controls)
     print(f"  pg_test_fsync, fdatasync: {result['pg_test_fsync_us']} us; check: {result['check']}; resident {result['resident_kib'] // 1024} MiB")

@@ -260,17 +260,22 @@ class Bench:
         calendar_of = {channel: calendar for calendar, channel in self.channel_of.items()}
         for delivery in self.google(f"/deliveries?since={delivery}")["deliveries"]:
             made.setdefault(calendar_of.get(delivery["channel"]), []).append(delivery["made_us"])
-        whole, pushed, own = [], [], []
+        whole, pushed, own, to_list, from_list = [], [], [], [], []
         for task, (intended, _, _, _, emulator_us) in zip(tasks, sent):
             email, applied = self.emails[task["userId"]], told[task["taskId"]][0]
             # The first push of that calendar at or after the edit's time is the edit's own.
             push = next((at for at in made.get(email, []) if at >= intended), None)
             sound(push is not None, f"no push of {email} after the edit of {task['taskId']}")
-            listing = sum(c["ns"] // 1000 for c in lists.get(email, []) if push <= c["at_us"] <= applied)
+            during = [c for c in lists.get(email, []) if push <= c["at_us"] <= applied]
+            listing = sum(c["ns"] // 1000 for c in during)
+            if during:
+                to_list.append(during[0]["at_us"] - during[0]["ns"] // 1000 - push)
+                from_list.append(applied - during[0]["at_us"])
             own.append(emulator_us)
             whole.append(applied - intended - emulator_us - listing)
             pushed.append(applied - push - listing)
-        return {"applied_us": whole, "applied_from_push_us": pushed, "emulator_us": summary(own), "edit_calls": counted(calls)}
+        return {"applied_us": whole, "applied_from_push_us": pushed, "push_to_list_us": to_list, "list_to_applied_us": from_list,
+                "emulator_us": summary(own), "edit_calls": counted(calls)}
 
     def open_load(self, file, rate, cores):
         done = subprocess.run(["taskset", "-c", cores, TOOL, "open", str(self.port), file, str(rate)], capture_output=True, text=True, check=False)
@@ -373,7 +378,7 @@ def run(stack_class, options):
 
 
 def pooled(blocks):
-    out = {name: summary([s for b in blocks for s in b[name]]) for name in ("applied_us", "applied_from_push_us", "create_us", "create_told_us", "update_us")}
+    out = {name: summary([s for b in blocks for s in b[name]]) for name in ("applied_us", "applied_from_push_us", "push_to_list_us", "list_to_applied_us", "create_us", "create_told_us", "update_us")}
     out["control"] = {name: {q: quantile([b["control"][name][q] for b in blocks], 0.5) for q in ("p50", "p99")} for name in ("kafka_us", "sync_us", "sleep_late_us")}
     out["emulator_us"] = {q: quantile([b["emulator_us"][q] for b in blocks], 0.5) for q in ("p50", "p99")}
     for phase in ("create_calls", "update_calls", "edit_calls"):
@@ -390,7 +395,8 @@ def show(result):
     for layout, of in result["layouts"].items():
         rows = []
         for rate, found in of["rates"].items():
-            for label, name in (("push -> applied", "applied_us"), ("  from the push alone", "applied_from_push_us"), ("task -> call, create", "create_us"),
+            for label, name in (("push -> applied", "applied_us"), ("  from the push alone", "applied_from_push_us"),
+                                ("    push -> list call", "push_to_list_us"), ("    list answered -> applied", "list_to_applied_us"), ("task -> call, create", "create_us"),
                                 ("task -> call, update", "update_us"), ("task -> told, create", "create_told_us")):
                 s = found[name]
                 rows.append([f"{label} at {rate}/s", s["n"], s["p50"] / 1000, s["p99"] / 1000, s["max"] / 1000])

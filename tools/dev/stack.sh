@@ -201,6 +201,7 @@ _apply_process() {
   else
     say "starting $name"
   fi
+  [[ $name != google-emulator ]] || _forget_channels
   if [[ -f $dir/log && $(stat -c %s "$dir/log") -gt 50000000 ]]; then mv "$dir/log" "$dir/log.1"; fi
   local arguments=()
   mapfile -t arguments <"$dir/arguments"
@@ -209,6 +210,15 @@ _apply_process() {
   start_process "$name" "$dir/pid" "$dir/log" env -i PATH=/usr/bin:/bin LANG=C.UTF-8 TZ=UTC \
     bash --norc -c 'set -a; . "$1"; set +a; exec "${@:2}"' launch "$dir/settings" "$binary" "${arguments[@]}"
   printf '%s\n' "$print" >"$dir/fingerprint"
+}
+
+# The emulator keeps its world in memory: a fresh one knows no channel, and would never say so. New ones are opened; the calendars' old
+# sync tokens are refused by it, so what it lost is noticed by a full pass.
+_forget_channels() {
+  stack_psql -d calbridge <<'SQL'
+update channels set state = 'stopped', state_reason = 'the emulator was restarted', stopped_at = now() where state <> 'stopped';
+update calendars set channel_due_at = now();
+SQL
 }
 
 _health_url() { # PROCESS

@@ -11,7 +11,7 @@ PUSH_PATH = "/webhooks/google"
 
 def create(stack, name):
     which = f"{stack.task}-{name}"
-    stack.crm.new(which, type="call", title=f"Call {name}", start=f"{demo.next_tuesday()}T09:00:00", timeZone="Europe/Zurich")
+    stack.crm.new(which, type="call", title=f"Call {name}", start=f"{demo.tomorrow()}T09:00:00", timeZone="Europe/Zurich")
     return which, stack.crm.wait(which, f"the event of {name}", lambda u: u["kind"] == "SYNCED")["googleEventId"]
 
 
@@ -68,7 +68,7 @@ def postgresql_away(stack):
         stack.wait(f"{service} to say it is not ready", lambda s=service: stack.readiness(s)[0] == 503)
     # A task and an edit come while there is no database.
     later = f"{stack.task}-later"
-    stack.crm.new(later, type="call", title="Call later", start=f"{demo.next_tuesday()}T12:00:00", timeZone="Europe/Zurich")
+    stack.crm.new(later, type="call", title="Call later", start=f"{demo.tomorrow()}T12:00:00", timeZone="Europe/Zurich")
     stack.google.edit(event, {"summary": "Edited without a database"})
     until = time.monotonic() + 5
     while time.monotonic() < until:

@@ -22,7 +22,7 @@ PUSH_PATH = "/webhooks/google"
 
 def pushes(stack, tap, hints):
     demo.connect(stack)
-    stack.crm.new(stack.task, type="call", title="Bad input", start=f"{demo.next_tuesday()}T10:00:00", timeZone="Europe/Zurich")
+    stack.crm.new(stack.task, type="call", title="Bad input", start=f"{demo.tomorrow()}T10:00:00", timeZone="Europe/Zurich")
     event = stack.crm.wait(stack.task, "the event's id", lambda u: u["kind"] == "SYNCED")["googleEventId"]
     channel = stack.wait("an active channel", lambda: next((c for c in stack.channels() if c["state"] == "active"), None))["channel_id"]
     stack.google.edit(event, {"location": "Here"})
@@ -115,7 +115,7 @@ def records(stack):
     for topic, value, headers, compressed in poison:
         produce(stack, topic, value, headers, compressed)
     after = f"{stack.task}-after"
-    stack.crm.new(after, type="call", title="After the poison", start=f"{demo.next_tuesday()}T17:00:00", timeZone="Europe/Zurich")
+    stack.crm.new(after, type="call", title="After the poison", start=f"{demo.tomorrow()}T17:00:00", timeZone="Europe/Zurich")
     stack.crm.wait(after, "the task behind the poison", lambda u: u["kind"] == "SYNCED")
 
     for topic, value, _, _ in poison:
@@ -128,7 +128,7 @@ def records(stack):
     expect(stack.google.violations() == [], f"Google was sent something it would not understand: {stack.google.violations()}")
 
     # Readable, and impossible: told to the CRM in words.
-    day = demo.next_tuesday()
+    day = demo.tomorrow()
     for name, fields, reason in (("backwards", {"start": f"{day}T10:00:00", "end": f"{day}T09:00:00"}, "end_before_start"),
                                  ("nowhere", {"start": f"{day}T10:00:00", "timeZone": "Mars/Olympus"}, "unknown_zone"),
                                  ("never", {"start": "soon"}, "bad_start")):

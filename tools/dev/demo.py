@@ -127,12 +127,9 @@ class Stack:
         self.wait("the queues to be empty", settled)
 
 
-def next_tuesday():
-    """A day at least two weeks ahead, so that nothing in the demo lies in the past."""
-    day = time.time() + 14 * 86400
-    while time.gmtime(day).tm_wday != 1:
-        day += 86400
-    return time.strftime("%Y-%m-%d", time.gmtime(day))
+def tomorrow():
+    """Not in the past, and on the page that the emulator shows first (but for a Sunday)."""
+    return time.strftime("%Y-%m-%d", time.gmtime(time.time() + 86400))
 
 
 def meeting(day, task):
@@ -148,7 +145,7 @@ def meeting(day, task):
 
 def connect(stack):
     if not any(e.get("summary") == "Dentist" for e in stack.google.events()):
-        day = next_tuesday()
+        day = tomorrow()
         stack.google.add({"summary": "Dentist", "start": {"dateTime": f"{day}T08:00:00", "timeZone": "Europe/Zurich"},
                           "end": {"dateTime": f"{day}T08:30:00", "timeZone": "Europe/Zurich"}})
     browser = Browser()
@@ -186,7 +183,7 @@ def create(stack):
     before = stack.google.last_call()
     started = time.monotonic()
     stack.moment("before the task")
-    stack.crm.new(stack.task, **meeting(next_tuesday(), stack.task))
+    stack.crm.new(stack.task, **meeting(tomorrow(), stack.task))
     stack.moment("task produced")
     update = stack.crm.wait(stack.task, "the event's id", lambda u: u["kind"] == "SYNCED")
     took("task-changed to task-updates", time.monotonic() - started)
@@ -268,7 +265,7 @@ def cancelled(stack):
 
 
 def renewed(stack):
-    day, task = next_tuesday(), stack.second_task
+    day, task = tomorrow(), stack.second_task
     stack.crm.new(task, type="call", title="Call Ms Rossi", status="open", deal=f"D-{task}", start=f"{day}T16:00:00", end=f"{day}T16:30:00",
                   timeZone="Europe/Zurich")
     event = stack.second_event = stack.crm.wait(task, "the event's id", lambda u: u["kind"] == "SYNCED")["googleEventId"]

@@ -102,6 +102,11 @@ _client_settings() {
 
 _gateway_url() { printf 'http://127.0.0.1:%s\n' "${port_of[oauth-gateway]}"; }
 
+# Where browsers reach the gateway: where Google sends them back, or here.
+_public_url() {
+  if [[ ${GOOGLE_REDIRECT_URI:-} =~ ^(https?://[^/?#]+) ]]; then printf '%s\n' "${BASH_REMATCH[1]}"; else _gateway_url; fi
+}
+
 # What a process is told. A service refuses a CALBRIDGE_ name it does not know, so each gets its own and no other.
 _settings() { # PROCESS
   if [[ $1 == google-emulator ]]; then
@@ -117,7 +122,7 @@ _settings() { # PROCESS
       _put CALBRIDGE_KEY_RING "${secret[key_ring]}"
       _put CALBRIDGE_LAUNCH_KEY "${secret[launch_key]}"
       _put CALBRIDGE_PORT "${port_of[oauth-gateway]}"
-      _put CALBRIDGE_PUBLIC_URL "$(_gateway_url)"
+      _put CALBRIDGE_PUBLIC_URL "$(_public_url)"
       _google_settings
       _client_settings
       ;;
@@ -350,8 +355,9 @@ cmd_link() {
   local who=${1:-acme/anna}
   [[ $who == */* ]] || die "usage: ./dev link [TENANT/USER]"
   running_pid "$(_process_dir oauth-gateway)/pid" >/dev/null || die "oauth-gateway does not run: start it with ./dev up"
-  _load_ports
-  python3 -B "$root/tools/dev/launch_link.py" "$(_gateway_url)" "$stack_dir/secrets" "${who%%/*}" "${who#*/}"
+  local public
+  public=$(sed -n 's/^CALBRIDGE_PUBLIC_URL=//p' "$(_process_dir oauth-gateway)/settings")
+  python3 -B "$root/tools/dev/launch_link.py" "$public" "$stack_dir/secrets" "${who%%/*}" "${who#*/}"
 }
 
 cmd_down() {

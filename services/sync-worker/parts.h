@@ -24,7 +24,7 @@ struct limits {
     int pushes_at_once{8};
     int calendars_at_once{64};
     int pages_max{10000};
-    int passes_burst{5};  // passes of one calendar at once, refilled one a second
+    int passes_burst{2};  // passes of one calendar at once, refilled one a second
     retry::policy backoff{};
 };
 

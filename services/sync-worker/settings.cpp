@@ -23,7 +23,7 @@ config::table settings::declare() {
         .integer({"CALBRIDGE_CALENDARS_AT_ONCE", "Calendars worked on at the same time."}, calendars_at_once, 64, 1, 10000)
         .integer({"CALBRIDGE_PUSHES_AT_ONCE", "Tasks of one calendar sent to Google at the same time."}, pushes_at_once, 8, 1, 100)
         .integer({"CALBRIDGE_PASSES_BURST", "Listings of one calendar that may follow each other at once; after that one a second."},
-                 passes_burst, 5, 1, 100)
+                 passes_burst, 2, 1, 100)
         .duration({"CALBRIDGE_LEASE_LIFE", "Life of a calendar's lease; it is renewed while there is work."}, lease_life, 30s, 5s, 10min)
         .duration({"CALBRIDGE_GOOGLE_CALL_TIME_MAX", "Most time one call to Google may take."}, call_time_max, 20s, 100ms, 2min)
         .duration({"CALBRIDGE_SWEEP_EVERY", "How often PostgreSQL is asked for due work whose wake-up was lost."}, sweep_every, 5s, 50ms,

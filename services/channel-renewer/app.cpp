@@ -7,6 +7,7 @@
 #include "domain/channel_token.h"
 #include "wire/topics.h"
 
+#include "common/kafka/identity.h"
 #include "common/observe/log.h"
 
 namespace calbridge::renewer {
@@ -36,12 +37,7 @@ struct app {
         return o;
     }
     static void connect(kafka::client_options& o, settings const& s) {
-        o.brokers = s.kafka_brokers;
-        o.client_id = "channel-renewer";
-        for (std::string const& each : s.kafka_properties) {
-            auto const equals = each.find('=');
-            if (equals != std::string::npos) o.extra.emplace_back(each.substr(0, equals), each.substr(equals + 1));
-        }
+        kafka::identify(o, s.kafka_brokers, "channel-renewer", s.kafka_properties);
     }
     static kafka::producer_options producing(settings const& s) {
         kafka::producer_options o;

@@ -1,5 +1,6 @@
 #include "api.h"
 
+#include "common/base/rfc3339.h"
 #include "common/observe/log.h"
 
 #include <fmt/chrono.h>
@@ -58,9 +59,7 @@ http::response unavailable_problem() {
 
 json::value time_or_null(std::optional<instant> const& at) {
     if (!at) return nullptr;
-    auto const seconds = std::chrono::floor<std::chrono::seconds>(*at);
-    return json::value(
-        fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", fmt::gmtime(seconds.time_since_epoch().count()), (*at - seconds).count()));
+    return json::value(rfc3339(*at));
 }
 
 json::object to_json(store::connection_row const& c) {

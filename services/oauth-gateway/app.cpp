@@ -5,6 +5,7 @@
 
 #include "wire/topics.h"
 
+#include "common/kafka/identity.h"
 #include "common/observe/log.h"
 
 #include <boost/asio/this_coro.hpp>
@@ -15,14 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-void connect(kafka::client_options& o, settings const& s) {
-    o.brokers = s.kafka_brokers;
-    o.client_id = "oauth-gateway";
-    for (std::string const& each : s.kafka_properties) {
-        auto const equals = each.find('=');
-        if (equals != std::string::npos) o.extra.emplace_back(each.substr(0, equals), each.substr(equals + 1));
-    }
-}
+void connect(kafka::client_options& o, settings const& s) { kafka::identify(o, s.kafka_brokers, "oauth-gateway", s.kafka_properties); }
 
 kafka::client_options asking(settings const& s) {
     kafka::client_options o;

@@ -2,23 +2,15 @@
 
 #include "wire/topics.h"
 
+#include "common/base/rfc3339.h"
 #include "common/observe/log.h"
 #include "common/observe/trace.h"
-
-#include <fmt/chrono.h>
-#include <fmt/format.h>
 
 #include <utility>
 
 namespace calbridge::gateway {
 
 namespace {
-
-std::string rfc3339(instant at) {
-    auto const seconds = std::chrono::floor<std::chrono::seconds>(at);
-    auto const micros = (at - seconds).count();
-    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", fmt::gmtime(seconds.time_since_epoch().count()), micros);
-}
 
 store::outbox_message message_of(connection_id connection, store::wake const& where, domain::cause why, instant at) {
     domain::calendar_changed const message{

@@ -72,7 +72,7 @@ effects delete_answered(store::task_and_link rows, store::operation_row operatio
 effects write_refused(store::task_and_link rows, std::optional<store::operation_row> operation, google::call_error const& error,
                       std::int64_t worked, surroundings const& around);
 // The event id is taken by something that is not ours, or is a tombstone: a new generation, to be created next.
-effects id_taken(store::task_and_link rows, std::optional<store::operation_row> operation, surroundings const& around);
+effects id_taken(store::task_and_link rows, std::optional<store::operation_row> operation);
 // The operation certainly did not happen: it is abandoned and the task stays due.
 effects operation_abandoned(store::task_and_link rows, store::operation_row operation, std::string reason);
 

@@ -41,7 +41,7 @@ void removed_in_google(effects& e, bool conflict, surroundings const& around) {
     bool const put_back = (conflict && policy == domain::conflict_policy::crm_wins) ||
                           (!conflict && around.connection.on_delete == domain::delete_choice::put_back);
     if (put_back) {
-        next_generation(e, around);
+        next_generation(e);
         e.raise_dirty = true;
         e.task_changed = true;
         e.why = "put_back";

@@ -363,7 +363,7 @@ effects write_refused(store::task_and_link rows, std::optional<store::operation_
     return e;
 }
 
-effects id_taken(store::task_and_link rows, std::optional<store::operation_row> operation, surroundings const& around) {
+effects id_taken(store::task_and_link rows, std::optional<store::operation_row> operation) {
     effects e = start(std::move(rows));
     if (operation) {
         operation->state = "failed";
@@ -371,7 +371,7 @@ effects id_taken(store::task_and_link rows, std::optional<store::operation_row> 
         operation->answer_reason = "duplicate";
         e.finished_operations.push_back(std::move(*operation));
     }
-    if (e.link) next_generation(e, around);
+    if (e.link) next_generation(e);
     e.why = "id_taken";
     return e;
 }

@@ -223,7 +223,7 @@ void end_link(effects& e, std::string reason) {
     e.link_changed = true;
 }
 
-void next_generation(effects& e, surroundings const& around) {
+void next_generation(effects& e) {
     store::link_row& link = *e.link;
     ++link.generation;
     link.event_id = domain::event_id_for(link.tenant, link.connection, link.id, link.generation);
@@ -240,7 +240,6 @@ void next_generation(effects& e, surroundings const& around) {
     link.conflicts.clear();
     link.recorded_seq = link.operation_seq;
     e.link_changed = true;
-    static_cast<void>(around);
 }
 
 void settle(effects& e, std::int64_t worked, std::string state) {

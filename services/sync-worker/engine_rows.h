@@ -32,7 +32,7 @@ bool note_event(store::link_row& link, domain::calendar_event const& event);
 void take_over(effects& e, domain::merge const& what, domain::fields const& remote, domain::fields const& effective,
                surroundings const& around);
 void end_link(effects& e, std::string reason);
-void next_generation(effects& e, surroundings const& around);
+void next_generation(effects& e);
 void settle(effects& e, std::int64_t worked, std::string state);
 
 }  // namespace calbridge::worker

@@ -2,23 +2,14 @@
 
 #include "wire/topics.h"
 
+#include "common/base/rfc3339.h"
 #include "common/observe/log.h"
 #include "common/observe/metrics.h"
 #include "common/observe/trace.h"
 
-#include <fmt/chrono.h>
-#include <fmt/format.h>
-
 namespace calbridge::worker {
 
 namespace {
-
-std::string rfc3339(instant at) {
-    auto const since = at.time_since_epoch();
-    std::time_t const seconds = std::chrono::duration_cast<std::chrono::seconds>(since).count();
-    auto const micros = (since - std::chrono::seconds(seconds)).count();
-    return fmt::format("{:%Y-%m-%dT%H:%M:%S}.{:06}Z", fmt::gmtime(seconds), micros);
-}
 
 store::outbox_message cloud_event(tenant_id tenant, std::string_view topic, std::string key, std::string type, uuid message_id, instant at,
                                   wire::encoding as, std::string value, observe::trace_context const& cause) {

@@ -89,7 +89,7 @@ task<google::answer<result<void>>> look(turn& t, store::link_row link, std::opti
         if (never_there && !stamped) {
             domain::stamp_place const place{rows.link->tenant, rows.link->connection, rows.link->google_calendar_id, event.id};
             auto const owner = domain::verify_stamp(t.with.stamps, place, event.stamp);
-            if (event.is_cancelled() || !owner || *owner != link.id) return id_taken(std::move(rows), operation, t.around);
+            if (event.is_cancelled() || !owner || *owner != link.id) return id_taken(std::move(rows), operation);
         }
         inbound read_result = event_seen(std::move(rows), stamped, event, t.around);
         effects change = std::move(read_result.change);

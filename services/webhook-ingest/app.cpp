@@ -2,6 +2,7 @@
 
 #include "ingest.h"
 
+#include "common/kafka/identity.h"
 #include "common/observe/log.h"
 
 #include <boost/asio/this_coro.hpp>
@@ -11,14 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-void connect(kafka::client_options& o, settings const& s) {
-    o.brokers = s.kafka_brokers;
-    o.client_id = "webhook-ingest";
-    for (std::string const& each : s.kafka_properties) {
-        auto const equals = each.find('=');
-        if (equals != std::string::npos) o.extra.emplace_back(each.substr(0, equals), each.substr(equals + 1));
-    }
-}
+void connect(kafka::client_options& o, settings const& s) { kafka::identify(o, s.kafka_brokers, "webhook-ingest", s.kafka_properties); }
 
 struct app {
     app(asio::any_io_executor executor, runtime::health& health_of, settings const& s, std::string to)

@@ -14,3 +14,5 @@ find_package(Threads REQUIRED)
 find_package(GTest REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(rdkafka REQUIRED IMPORTED_TARGET rdkafka>=2.0.2)
+pkg_check_modules(libical REQUIRED IMPORTED_TARGET libical>=3.0)
+find_package(rapidcheck REQUIRED) # property tests only

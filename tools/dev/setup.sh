@@ -6,7 +6,7 @@ packages=(
   clang-19 clang-tidy-19 clang-format-19 lld-19 libclang-rt-19-dev cmake ninja-build ccache
   'libboost1.81-dev|libboost1.83-dev' 'libboost-json1.81-dev|libboost-json1.83-dev' 'libboost-url1.81-dev|libboost-url1.83-dev'
   libssl-dev libsimdjson-dev libprotobuf-dev protobuf-compiler librdkafka-dev libpq-dev prometheus-cpp-dev
-  libspdlog-dev libfmt-dev libhowardhinnant-date-dev libgtest-dev libgmock-dev zlib1g-dev pkg-config
+  libspdlog-dev libfmt-dev libhowardhinnant-date-dev libical-dev libgtest-dev libgmock-dev librapidcheck-dev zlib1g-dev pkg-config
   'postgresql-15|postgresql-17|postgresql' 'openjdk-17-jre-headless|openjdk-21-jre-headless' maven
   python3 python3-pip jq curl kcat 'nginx-light|nginx' wrk chromium tzdata ca-certificates git shellcheck
 )

@@ -17,6 +17,7 @@ result<fields> read_event(calendar_event const& event) {
         .reminders = event.reminders,
         .meet = event.conference_status != "failure" &&
                 (!event.hangout_link.empty() || !event.conference_id.empty() || event.conference_status == "pending"),
+        .recurrence = event.recurrence,
     };
     for (auto const& attendee : event.attendees) {
         if (attendee.organizer || attendee.resource || (attendee.self && event.organizer_self)) continue;

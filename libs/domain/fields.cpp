@@ -66,6 +66,18 @@ std::string words(reminder_list const& r) {
     return out;
 }
 
+bool same_series_time(fields const& a, fields const& b) {
+    if (!(a.time == b.time)) return false;
+    bool const series = !a.recurrence.empty() && !b.recurrence.empty();
+    return !series || a.time.all_day || a.time.zone.empty() || b.time.zone.empty() || a.time.zone == b.time.zone;
+}
+
+std::string words(std::vector<std::string> const& lines) {
+    std::string out;
+    for (auto const& line : lines) out += (out.empty() ? "" : "\n") + line;
+    return out.empty() ? "does not repeat" : out;
+}
+
 std::string words(std::vector<guest> const& guests) {
     std::string out;
     for (auto const& g : guests) out += (out.empty() ? "" : ", ") + g.email + (g.optional ? " (optional)" : "");
@@ -85,6 +97,7 @@ std::string_view name(field f) {
     case field::reminders: return "reminders";
     case field::guests: return "guests";
     case field::meet: return "meet";
+    case field::recurrence: return "recurrence";
     }
     return "unknown";
 }
@@ -110,11 +123,12 @@ bool same(field f, fields const& a, fields const& b) {
     case field::description: return a.description == b.description;
     case field::footer: return a.footer == b.footer;
     case field::location: return a.location == b.location;
-    case field::time: return a.time == b.time;
+    case field::time: return same_series_time(a, b);
     case field::color: return a.color_id == b.color_id;
     case field::reminders: return a.reminders == b.reminders;
     case field::guests: return a.guests == b.guests;
     case field::meet: return a.meet == b.meet;
+    case field::recurrence: return a.recurrence == b.recurrence;
     }
     return false;
 }
@@ -138,6 +152,7 @@ void copy(field f, fields const& from, fields& to) {
     case field::reminders: to.reminders = from.reminders; return;
     case field::guests: to.guests = from.guests; return;
     case field::meet: to.meet = from.meet; return;
+    case field::recurrence: to.recurrence = from.recurrence; return;
     }
 }
 
@@ -152,6 +167,7 @@ std::string describe(field f, fields const& of) {
     case field::reminders: return words(of.reminders);
     case field::guests: return words(of.guests);
     case field::meet: return of.meet ? "yes" : "no";
+    case field::recurrence: return words(of.recurrence);
     }
     return {};
 }

@@ -56,13 +56,14 @@ struct fields {
     reminder_list reminders;
     std::vector<guest> guests;  // sorted by email, no repeats
     bool meet{false};
+    std::vector<std::string> recurrence;  // canonical_recurrence(); empty: a single event, or one occurrence
     bool operator==(fields const&) const = default;
 };
 
-enum class field : std::uint8_t { title, description, footer, location, time, color, reminders, guests, meet };
-inline constexpr std::size_t field_count = 9;
+enum class field : std::uint8_t { title, description, footer, location, time, color, reminders, guests, meet, recurrence };
+inline constexpr std::size_t field_count = 10;
 inline constexpr field all_fields[field_count] = {field::title, field::description, field::footer, field::location, field::time,
-                                                  field::color, field::reminders,   field::guests, field::meet};
+                                                  field::color, field::reminders,   field::guests, field::meet,     field::recurrence};
 std::string_view name(field f);  // "title", "description", …
 std::optional<field> field_named(std::string_view n);
 
@@ -86,7 +87,7 @@ private:
     std::bitset<field_count> bits_;
 };
 
-// Fields whose values differ.
+// Fields whose values differ. Of two series the time differs in its zone too: the wall time lives there.
 field_set differences(fields const& a, fields const& b);
 bool same(field f, fields const& a, fields const& b);
 void copy(field f, fields const& from, fields& to);

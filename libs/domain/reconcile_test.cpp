@@ -204,6 +204,7 @@ item linked_item() {
     out.event.time = f.time;
     out.event.color_id = f.color_id;
     out.event.reminders = f.reminders;
+    out.event.recurrence = f.recurrence;
     for (auto const& g : f.guests) out.event.attendees.push_back({.email = g.email, .name = g.name, .optional = g.optional});
     return out;
 }

@@ -1,6 +1,6 @@
 #pragma once
-// Recurring events (RFC 5545): canonical spelling of a series' lines, its occurrences, and how series are cut. libical expands; nothing here
-// reads a clock. A series is its first occurrence (with the zone its wall time lives in) plus recurrence lines.
+// Recurring events (RFC 5545): canonical spelling of a series' lines, its occurrences, and how series are cut. libical expands; nothing
+// here reads a clock. A series is its first occurrence (with the zone its wall time lives in) plus recurrence lines.
 
 #include "domain/fields.h"
 #include "domain/render.h"
@@ -20,11 +20,11 @@ inline constexpr std::size_t recurrence_lines_max = 2000;        // of one serie
 inline constexpr std::size_t recurrence_line_length_max = 8192;  // as given
 
 // The lines in their one spelling: RRULE, EXRULE, RDATE, EXDATE in this order, parts of a rule in a fixed order and upper case, defaults
-// (INTERVAL=1, WKST=MO where it does not matter) left out, UNTIL as UTC date-time for timed series and as date for all-day ones, one RDATE or
-// EXDATE line per date (UTC date-time or date), sorted, without repeats. Idempotent. UNTIL is understood in its three spellings: a date in a
-// timed series includes that whole day in the series' zone, a local time is of that zone. No lines: a single event.
-// refusal codes: bad_recurrence (cannot be read, or a line that is not one of the four), recurrence_too_often (faster than daily),
-// recurrence_without_zone (timed and no IANA zone), recurrence_too_long, recurrence_never (no occurrence at all).
+// (INTERVAL=1, WKST=MO where it does not matter) left out, UNTIL as UTC date-time for timed series and as date for all-day ones, one RDATE
+// or EXDATE line per date (UTC date-time or date), sorted, without repeats. Idempotent. UNTIL is understood in its three spellings: a date
+// in a timed series includes that whole day in the series' zone, a local time is of that zone. No lines: a single event. refusal codes:
+// bad_recurrence (cannot be read, or a line that is not one of the four), recurrence_too_often (faster than daily), recurrence_without_zone
+// (timed and no IANA zone), recurrence_too_long, recurrence_never (no occurrence at all).
 std::variant<std::vector<std::string>, refusal> canonical_recurrence(std::vector<std::string> const& lines, time_range const& first);
 
 // An occurrence's name within its series, from its original start: "20261125T090000Z" (UTC) or "20261125" (all-day). The same as the suffix
@@ -32,8 +32,8 @@ std::variant<std::vector<std::string>, refusal> canonical_recurrence(std::vector
 std::string occurrence_key(time_range const& original_start);
 // Start (and, for all-day, day) a key stands for; the zone is the series'. Empty when it is not a key.
 std::optional<time_range> start_of_occurrence(std::string_view key, std::string_view zone);
-// A CRM's spelling of an occurrence ("2026-11-25T10:00:00" in the series' zone, the same with an offset, or "2026-11-25") as a key; the kind
-// must fit the series (all-day or timed). Empty when it cannot be read. A key is accepted too.
+// A CRM's spelling of an occurrence ("2026-11-25T10:00:00" in the series' zone, the same with an offset, or "2026-11-25") as a key; the
+// kind must fit the series (all-day or timed). Empty when it cannot be read. A key is accepted too.
 std::optional<std::string> understand_occurrence(std::string_view said, time_range const& first);
 // "{master}_{key}".
 std::string instance_id(std::string_view master_event_id, std::string_view key);
@@ -58,8 +58,8 @@ bool has_occurrence(std::vector<std::string> const& lines, time_range const& fir
 // The last occurrence's end, when the series has one within the work an expansion may do.
 std::optional<instant> end_of_series(std::vector<std::string> const& lines, time_range const& first);
 
-// The series without `key` and all that follows: UNTIL one second (or one day) before it, COUNT replaced, later RDATE and EXDATE dropped. Empty
-// lines when at most the first occurrence is left of it and that is before `key`; nullopt when nothing is left.
+// The series without `key` and all that follows: UNTIL one second (or one day) before it, COUNT replaced, later RDATE and EXDATE dropped.
+// Empty lines when at most the first occurrence is left of it and that is before `key`; nullopt when nothing is left.
 std::optional<std::vector<std::string>> end_before(std::vector<std::string> const& lines, time_range const& first, std::string_view key);
 // What the series is from `key` on: the original end (COUNT less what came before), later RDATE and EXDATE. nullopt: no such occurrence.
 struct tail {
@@ -67,8 +67,8 @@ struct tail {
     time_range first;
 };
 std::optional<tail> tail_from(std::vector<std::string> const& lines, time_range const& first, std::string_view key);
-// When `after` is `before` cut short (by a person's "this and following", or "delete this and following"): the key of the first occurrence it
-// lost. Nothing when it was not only cut.
+// When `after` is `before` cut short (by a person's "this and following", or "delete this and following"): the key of the first occurrence
+// it lost. Nothing when it was not only cut.
 std::optional<std::string> cut_at(std::vector<std::string> const& before, std::vector<std::string> const& after, time_range const& first);
 
 }  // namespace calbridge::domain

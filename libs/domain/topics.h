@@ -17,6 +17,9 @@ struct task_attendee {
     bool optional{false};
 };
 
+// What an edit of a recurring task is about.
+enum class edit_scope { all, this_one, this_and_following };
+
 struct task_reminder {
     std::string method;  // "popup" or "email"
     std::int64_t minutes{};
@@ -52,6 +55,11 @@ struct task_changed {
     std::string send_updates;           // "", "none", "all", "externalOnly"
     std::int64_t applied_update_seq{};  // highest task-updates sequence the CRM had applied when it made this snapshot; 0: not said
     std::vector<std::string> recurrence;
+    edit_scope scope{edit_scope::all};
+    std::string occurrence;  // original start of the occurrence the edit is about (this_one) or begins with (this_and_following)
+    task_id following_task;  // this_and_following: what the CRM calls the new series from now on
+    bool zoom_meeting{false};
+    std::optional<instant> changed_at;  // when a person made this change, if the CRM says; decides last_write_wins
 };
 
 enum class cause { push, poll, manual, initial, resync, retry };
@@ -103,6 +111,10 @@ struct task_update {
     std::string reason;       // stable code, e.g. "end_before_start"
     std::string explanation;  // one sentence a user can act on
     std::string operation_id;
+    std::string occurrence;       // original start, as in task_changed; empty: the task itself
+    std::string split_from_task;  // the series this one was split from, at `occurrence`
+    std::vector<std::string> recurrence;
+    std::string zoom_link, organizer_email;
 };
 
 struct sync_alert {

@@ -25,7 +25,8 @@ inline fields sample(int which) {
             .color_id = std::to_string(which % 11 + 1),
             .reminders = {.use_default = false, .overrides = {{"popup", which + 1}}},
             .guests = {{"guest" + n + "@example.com", "Guest " + n, false}},
-            .meet = which % 2 == 1};
+            .meet = which % 2 == 1,
+            .recurrence = {"RRULE:FREQ=DAILY;COUNT=" + std::to_string(which + 2)}};
 }
 
 class dice {

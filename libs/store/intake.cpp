@@ -11,25 +11,30 @@ namespace calbridge::store {
 
 namespace {
 
-constexpr pg::statement take_tasks{"take_in_tasks", "SELECT tenant_id, user_id, calendar_id FROM take_in_tasks($1, $2, $3, $4, $5, $6)"};
+constexpr pg::statement take_tasks{"take_in_tasks",
+                                   "SELECT tenant_id, user_id, calendar_id FROM take_in_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9)"};
 constexpr pg::statement take_hints{"take_in_hints", "SELECT tenant_id, user_id, calendar_id FROM take_in_hints($1, $2, $3, $4, $5, $6)"};
 constexpr pg::statement set_aside{"set_aside", "SELECT set_aside($1, $2, $3, $4::bigint::integer, $5, $6, $7, $8, $9, $10, $11)"};
 constexpr pg::statement find_due{"due_work", "SELECT tenant_id, user_id, calendar_id FROM due_work($1::bigint::integer)"};
 
 pg::params of_tasks(std::vector<task_intake> const& tasks) {
-    std::vector<std::string> tenants, users, ids, snapshots;
+    std::vector<std::string> tenants, users, ids, snapshots, series, occurrences, splits;
     std::vector<std::int64_t> versions;
     std::vector<bool> deletions;
     for (task_intake const& each : tasks) {
         tenants.push_back(each.message.tenant.str());
         users.push_back(each.message.user.str());
-        ids.push_back(each.message.task.str());
+        ids.push_back(each.place.row.str());
+        series.push_back(each.place.series.str());
+        occurrences.push_back(each.place.occurrence);
+        splits.push_back(each.place.split_from_task.str());
         versions.push_back(each.message.version);
         deletions.push_back(each.message.deleted);
         snapshots.push_back(wire::store_task(each.message));
     }
     pg::params with;
     with.add_array(tenants).add_array(users).add_array(ids).add_array(versions).add_array(deletions).add_array(snapshots);
+    with.add_array(series).add_array(occurrences).add_array(splits);
     return with;
 }
 

@@ -3,12 +3,15 @@
 
 #include "store/rows.h"
 
+#include "domain/scope.h"
+
 #include "common/pg/database.h"
 
 namespace calbridge::store {
 
 struct task_intake {
     domain::task_changed message;
+    domain::task_place place;  // which row it belongs to
 };
 struct hint_intake {
     calendar_id calendar;

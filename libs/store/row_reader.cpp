@@ -136,6 +136,7 @@ connection_row row_reader::connection(tenant_id const& asked) {
     row.calendars_read_at = time_or_null();
     row.failures = small();
     row.revision = integer();
+    row.tenant_settings = text();
     return row;
 }
 
@@ -188,6 +189,12 @@ task_row row_reader::task(tenant_id const& asked) {
     row.state = text();
     row.reason = text();
     row.received_at = time();
+    if (auto series = text_or_null()) row.series = task_id(std::move(*series));
+    row.occurrence = text();
+    if (auto split = text_or_null()) row.split_from_task = task_id(std::move(*split));
+    row.split_from = text();
+    row.cut_at = text();
+    row.origin = text();
     return row;
 }
 
@@ -221,6 +228,10 @@ link_row row_reader::link(tenant_id const& asked) {
     row.operation_seq = integer();
     row.recorded_seq = integer();
     row.google_base = fields_or_null();
+    row.ical_uid = text();
+    row.original_start = text();
+    row.read_only = text();
+    row.event_updated = time_or_null();
     return row;
 }
 
@@ -243,6 +254,10 @@ operation_row row_reader::operation(tenant_id const& asked) {
     if (auto const status = integer_or_null()) row.answer_status = static_cast<int>(*status);
     row.answer_reason = text();
     row.answer_etag = text();
+    if (auto const stored = text_or_null()) {
+        if (auto conflicts = wire::load_conflicts(*stored)) row.conflicts = std::move(*conflicts);
+        else refuse("operation " + row.id.str() + ": stored conflicts: " + conflicts.error().context);
+    }
     return row;
 }
 

@@ -68,7 +68,8 @@ std::optional<connection_status> status_named(std::string_view n);
     "array_to_string(u.granted_scopes, ' '), "                                                                                           \
     "u.mode, u.status, u.status_reason, u.auto_sync_tasks, u.import_external_events, u.is_default, u.conflict_policy, u.delete_choice, " \
     "u.sync_settings, "                                                                                                                  \
-    "u.task_type_colors, u.default_calendar_id, u.last_synced_at, u.calendars_read_at, u.failures, u.revision"
+    "u.task_type_colors, u.default_calendar_id, u.last_synced_at, u.calendars_read_at, u.failures, u.revision, "                         \
+    "coalesce((SELECT s.settings::text FROM tenant_settings s WHERE s.tenant_id = u.tenant_id), '{}')"
 #define CALBRIDGE_CALENDAR_COLUMNS                                                                                                         \
     "c.tenant_id, c.calendar_id, c.connection_id, c.google_calendar_id, c.summary, c.time_zone, c.access_role, c.is_primary, c.selected, " \
     "c.pushable, "                                                                                                                         \
@@ -78,15 +79,17 @@ std::optional<connection_status> status_named(std::string_view n);
 #define CALBRIDGE_TASK_COLUMNS                                                                                                            \
     "t.tenant_id, t.task_id, t.user_id, t.version, t.snapshot, t.deleted, t.calendar_id, t.dirty_seq, t.synced_seq, t.absorbed_version, " \
     "t.pulled_seq, "                                                                                                                      \
-    "t.update_seq, t.seen, t.local, t.told, t.failures, t.state, t.reason, t.received_at"
+    "t.update_seq, t.seen, t.local, t.told, t.failures, t.state, t.reason, t.received_at, t.series_task_id, "                             \
+    "t.occurrence, t.split_from_task_id, t.split_from, t.cut_at, t.origin"
 #define CALBRIDGE_LINK_COLUMNS                                                                                                            \
     "l.tenant_id, l.link_id, l.task_id, l.connection_id, l.calendar_id, l.google_calendar_id, l.google_calendar_event_id, l.generation, " \
     "l.state, "                                                                                                                           \
     "l.state_reason, l.google_calendar_etag, l.base, l.remote, l.html_link, l.google_meet_link, l.google_meet_id, l.meet_pending, "       \
     "l.attendees_data, "                                                                                                                  \
-    "l.has_conflict, l.conflict_data, l.frozen, l.operation_seq, l.recorded_seq, l.google_base"
-#define CALBRIDGE_LINK_COLUMN_COUNT 24
+    "l.has_conflict, l.conflict_data, l.frozen, l.operation_seq, l.recorded_seq, l.google_base, l.ical_uid, "                             \
+    "l.original_start, l.read_only, l.event_updated_at"
+#define CALBRIDGE_LINK_COLUMN_COUNT 28
 #define CALBRIDGE_OPERATION_COLUMNS                                                                                                    \
     "o.tenant_id, o.operation_id, o.link_id, o.calendar_id, o.sequence, o.kind, o.state, array_to_string(o.pushed, ','), o.expected, " \
     "o.before, o.if_match, "                                                                                                           \
-    "o.send_updates, o.who, o.why, o.answer_status, o.answer_reason, o.answer_etag"
+    "o.send_updates, o.who, o.why, o.answer_status, o.answer_reason, o.answer_etag, o.conflicts"

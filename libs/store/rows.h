@@ -36,7 +36,8 @@ struct connection_row {
     bool auto_sync_tasks{}, import_external_events{}, is_default{};
     domain::conflict_policy policy{};
     domain::delete_choice on_delete{};
-    std::string sync_settings;  // JSON object: title_templates, default_duration_minutes, …
+    std::string sync_settings;  // JSON object: title_templates, default_duration_minutes, …; what it leaves open the tenant's settings say
+    std::string tenant_settings{"{}"};  // JSON object of the same form, of the whole tenant
     std::map<std::string, std::string, std::less<>> task_type_colors;
     std::optional<calendar_id> default_calendar;
     std::optional<instant> last_synced_at, calendars_read_at;
@@ -76,6 +77,14 @@ struct task_row {
     int failures{};
     std::string state, reason;
     instant received_at{};
+    std::optional<task_id> series;           // this row is one occurrence of that task; its id is "<series>/<occurrence>"
+    std::string occurrence;                  // occurrence key (domain/recurrence.h)
+    std::optional<task_id> split_from_task;  // this series began as "this and following" of that one
+    std::string split_from;                  // at this occurrence key
+    std::string cut_at;                      // the series ends before this occurrence key: a later one has taken over
+    std::string origin{"crm"};               // crm, google (imported)
+    // The CRM's name of the task.
+    task_id told_as() const { return series ? *series : id; }
 };
 
 struct link_row {
@@ -98,6 +107,9 @@ struct link_row {
     std::vector<domain::field_conflict> conflicts;
     bool frozen{};
     std::int64_t operation_seq{}, recorded_seq{};
+    std::string ical_uid, original_start;  // the meeting across accounts; original_start is an occurrence key or empty
+    std::string read_only;                 // why shared fields cannot be written: "guest", "kind", "locked"; empty: they can
+    std::optional<instant> event_updated;  // when Google last saw it change
 };
 
 struct operation_row {
@@ -106,13 +118,14 @@ struct operation_row {
     link_id link;
     calendar_id calendar;
     std::int64_t sequence{};
-    std::string kind;   // create, patch, delete, pull, read_back
+    std::string kind;   // create, patch, delete, move, pull, import, resolve, undo, zoom_create, zoom_update, zoom_delete, read_back
     std::string state;  // pending, done, failed, abandoned
     std::vector<std::string> pushed;
     std::optional<domain::fields> expected, before;
     std::string if_match, send_updates{"none"}, who{"crm"}, why;
     std::optional<int> answer_status;
     std::string answer_reason, answer_etag;
+    std::vector<domain::field_conflict> conflicts;  // met on the way, with who won
 };
 
 struct channel_row {

@@ -79,7 +79,8 @@ public:
         t.title = "title " + std::to_string(version);
         t.start = "2026-11-25T10:00:00";
         t.time_zone = "Europe/Berlin";
-        return {std::move(t)};
+        auto place = domain::place_of(t);
+        return {std::move(t), std::get<domain::task_place>(place)};
     }
     static hint_intake hint_of(calendar_id calendar, std::string const& message, bool raises = true) {
         hint_intake h;

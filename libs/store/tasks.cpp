@@ -58,6 +58,21 @@ constexpr pg::statement read_page{"read_page", CALBRIDGE_TASK_AND_LINK R"(
 constexpr pg::statement read_operations{"read_operations", "SELECT " CALBRIDGE_OPERATION_COLUMNS R"(
     FROM operations o
     WHERE o.tenant_id = $1 AND o.calendar_id = $2 AND o.operation_id = ANY ($3))"};
+constexpr pg::statement read_series{"read_series", "SELECT " CALBRIDGE_LINK_COLUMNS R"(
+    FROM task_links l WHERE l.tenant_id = $1 AND l.task_id = ANY ($2) AND l.state <> 'ended')"};
+constexpr pg::statement add_task{"insert_task", R"(
+    INSERT INTO tasks (tenant_id, task_id, user_id, version, snapshot, deleted, calendar_id, absorbed_version, pulled_seq, update_seq,
+    seen, local, told, state, reason, explanation, series_task_id, occurrence, split_from_task_id, split_from, cut_at, origin,
+    dirty_seq, synced_seq)
+    VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, $10, $11::jsonb, $12::jsonb, $13::jsonb, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+    $23, $24) ON CONFLICT DO NOTHING)"};
+constexpr pg::statement wake_children{"wake_occurrences", R"(
+    UPDATE tasks SET calendar_id = $3, dirty_seq = dirty_seq + 1, retry_at = NULL,
+    state = CASE WHEN state = 'waiting' THEN 'pending' ELSE state END
+    WHERE tenant_id = $1 AND series_task_id = $2)"};
+constexpr pg::statement cut{"cut_series", R"(
+    UPDATE tasks SET cut_at = $3, dirty_seq = dirty_seq + 1, retry_at = NULL
+    WHERE tenant_id = $1 AND task_id = $2 AND (cut_at = '' OR cut_at > $3))"};
 constexpr pg::statement save{"save_task", R"(
     UPDATE tasks SET local = $3::jsonb, seen = $4::jsonb, absorbed_version = $5, pulled_seq = $6, update_seq = $7,
     calendar_id = $8, state = $9, reason = $10, explanation = $11, failures = $12::bigint::integer,
@@ -96,6 +111,29 @@ std::optional<std::string> stored(std::optional<domain::fields> const& fields) {
     return wire::store_fields(*fields);
 }
 
+std::optional<std::string> text_of(std::optional<task_id> const& id) {
+    if (!id) return {};
+    return id->str();
+}
+
+// Occurrences are decided beside their series' link.
+task<result<void>> attach_series(pg::transaction& tx, tenant_id tenant, std::vector<task_and_link*> to) {
+    std::vector<std::string> ids;
+    for (task_and_link const* each : to) ids.push_back(each->task.series->str());
+    pg::params with;
+    with.add(tenant).add_array(ids);
+    auto const rows = co_await tx.query(read_series, std::move(with));
+    if (!rows) co_return rows.error();
+    for (std::size_t i = 0; i < rows->size(); ++i) {
+        row_reader r(*rows, i);
+        link_row const link = r.link(tenant);
+        if (r.problem()) co_return *r.problem();
+        for (task_and_link* each : to)
+            if (*each->task.series == link.task) each->series = link;
+    }
+    co_return result<void>{};
+}
+
 }  // namespace
 
 task<result<std::vector<task_and_link>>> due_tasks(pg::database& db, tenant_id tenant, calendar_id calendar, int most) {
@@ -125,7 +163,13 @@ task<result<std::optional<task_and_link>>> lock_task(pg::transaction& tx, tenant
     auto all = read_all(rows->back(), tenant);
     if (!all) co_return all.error();
     if (all->empty()) co_return std::optional<task_and_link>{};
-    co_return std::optional<task_and_link>(std::move(all->front()));
+    task_and_link found = std::move(all->front());
+    if (found.task.series) {
+        std::vector<task_and_link*> one{&found};
+        auto attached = co_await attach_series(tx, tenant, std::move(one));
+        if (!attached) co_return attached.error();
+    }
+    co_return std::optional<task_and_link>(std::move(found));
 }
 
 task<result<linked_page>> lock_page(pg::transaction& tx, tenant_id tenant, calendar_id calendar, std::vector<std::string> event_ids,
@@ -145,6 +189,13 @@ task<result<linked_page>> lock_page(pg::transaction& tx, tenant_id tenant, calen
     if (!links) co_return links.error();
     linked_page page;
     page.links = std::move(*links);
+    std::vector<task_and_link*> occurrences;
+    for (task_and_link& each : page.links)
+        if (each.task.series) occurrences.push_back(&each);
+    if (!occurrences.empty()) {
+        auto attached = co_await attach_series(tx, tenant, std::move(occurrences));
+        if (!attached) co_return attached.error();
+    }
     for (std::size_t i = 0; i < rows->back().size(); ++i) {
         row_reader r(rows->back(), i);
         page.operations.push_back(r.operation(tenant));
@@ -170,6 +221,34 @@ task<result<void>> save_task(pg::transaction& tx, task_outcome const& outcome) {
     auto const rows = co_await tx.query(save, std::move(with));
     if (!rows) co_return rows.error();
     if (rows->affected() != 1) co_return fail(errc::internal, "save task " + row.id.str() + ": there is no such row");
+    co_return result<void>{};
+}
+
+task<result<void>> insert_task(pg::transaction& tx, task_row const& row, std::string explanation) {
+    pg::params with;
+    with.add(row.tenant).add(row.id).add(row.user).add(row.version).add(wire::store_task(row.snapshot)).add(row.deleted).add(row.calendar);
+    with.add(row.absorbed_version).add(row.pulled_seq).add(row.update_seq).add(stored(row.seen)).add(stored(row.local));
+    with.add(wire::store_told(row.told)).add(row.state).add(row.reason).add(explanation).add(text_of(row.series)).add(row.occurrence);
+    with.add(text_of(row.split_from_task)).add(row.split_from).add(row.cut_at).add(row.origin).add(row.dirty_seq).add(row.synced_seq);
+    auto const rows = co_await tx.query(add_task, std::move(with));
+    if (!rows) co_return rows.error();
+    if (rows->affected() != 1) co_return fail(errc::exists, "insert task: the id is taken");
+    co_return result<void>{};
+}
+
+task<result<void>> wake_occurrences(pg::transaction& tx, tenant_id tenant, task_id series, calendar_id calendar) {
+    pg::params with;
+    with.add(tenant).add(series).add(calendar);
+    auto const rows = co_await tx.query(wake_children, std::move(with));
+    if (!rows) co_return rows.error();
+    co_return result<void>{};
+}
+
+task<result<void>> cut_series(pg::transaction& tx, tenant_id tenant, task_id series, std::string key) {
+    pg::params with;
+    with.add(tenant).add(series).add(key);
+    auto const rows = co_await tx.query(cut, std::move(with));
+    if (!rows) co_return rows.error();
     co_return result<void>{};
 }
 

@@ -36,6 +36,7 @@ struct task_and_link {
     task_row task;
     std::optional<link_row> link;             // the open one
     std::optional<operation_row> unanswered;  // newest operation of the link still pending
+    std::optional<link_row> series;           // of an occurrence: the open link of its series, not locked
 };
 // Due tasks placed on the calendar, oldest first: synced_seq < dirty_seq and retry_at passed.
 task<result<std::vector<task_and_link>>> due_tasks(pg::database& db, tenant_id tenant, calendar_id calendar, int most);
@@ -67,6 +68,12 @@ struct task_outcome {
     bool raise_dirty{false};                            // more to do: dirty_seq + 1
 };
 task<result<void>> save_task(pg::transaction& tx, task_outcome const& outcome);
+// A task made here: imported from Google, or an occurrence or a new series somebody made there. errc::exists when the id is taken.
+task<result<void>> insert_task(pg::transaction& tx, task_row const& row, std::string explanation);
+// The occurrences of a series become due on its calendar (they waited for its event, or it has changed).
+task<result<void>> wake_occurrences(pg::transaction& tx, tenant_id tenant, task_id series, calendar_id calendar);
+// The series ends before `key` from now on, because a later one has taken over; it becomes due.
+task<result<void>> cut_series(pg::transaction& tx, tenant_id tenant, task_id series, std::string key);
 
 struct mirrored_event {
     std::string id, etag, status, ical_uid, summary, location;

@@ -84,6 +84,10 @@ std::string store_fields(domain::fields const& f) {
         }
     }
     if (f.meet) out["meet"] = true;
+    if (!f.recurrence.empty()) {
+        auto& list = out["recurrence"].emplace_array();
+        for (auto const& line : f.recurrence) list.push_back(text(line));
+    }
     return json::serialize(out);
 }
 
@@ -118,6 +122,10 @@ result<domain::fields> load_fields(std::string_view document) {
         }
     }
     out.meet = json::boolean_or(*from, "meet");
+    if (auto const* const list = json::array_at(*from, "recurrence")) {
+        for (auto const& line : *list)
+            if (line.is_string()) out.recurrence.emplace_back(line.get_string());
+    }
     return out;
 }
 

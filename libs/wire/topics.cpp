@@ -26,7 +26,7 @@ constexpr std::size_t value_bytes_max = 1 << 20;
 constexpr std::size_t account_id_bytes_max = 64;
 constexpr int attendees_max = 500;
 constexpr int reminders_max = 100;
-constexpr int recurrence_lines_max = 100;
+constexpr int recurrence_lines_max = 2000;
 
 // What a decoder passes up: the first thing that is wrong, named by topic and field.
 struct checker {
@@ -125,6 +125,12 @@ constexpr std::array causes{
     std::pair{domain::cause::retry, calendar::CalendarChanged::RETRY},
 };
 
+constexpr std::array scopes{
+    std::pair{domain::edit_scope::all, tasks::TaskChanged::ALL},
+    std::pair{domain::edit_scope::this_one, tasks::TaskChanged::THIS},
+    std::pair{domain::edit_scope::this_and_following, tasks::TaskChanged::THIS_AND_FOLLOWING},
+};
+
 constexpr std::array kinds{
     std::pair{domain::update_kind::synced, tasks::TaskUpdate::SYNCED},
     std::pair{domain::update_kind::changed, tasks::TaskUpdate::CHANGED},
@@ -166,7 +172,20 @@ result<domain::task_changed> decode_task(std::string_view value, encoding as, st
     check.require(message.applied_update_seq() >= 0, errc::malformed, "appliedUpdateSeq", "is negative");
     check.require(message.attendees_size() <= attendees_max, errc::too_large, "attendees", "has more than 500 entries");
     check.require(message.reminders().overrides_size() <= reminders_max, errc::too_large, "reminders", "has more than 100 entries");
-    check.require(message.recurrence_size() <= recurrence_lines_max, errc::too_large, "recurrence", "has more than 100 lines");
+    check.require(message.recurrence_size() <= recurrence_lines_max, errc::too_large, "recurrence", "has more than 2000 lines");
+    auto const scope = std::ranges::find(scopes, message.scope(), [](auto const& p) { return p.second; });
+    check.require(scope != scopes.end(), errc::malformed, "scope", "is unknown to this version");
+    check.require(message.scope() == tasks::TaskChanged::ALL || !message.occurrence().empty(), errc::malformed, "occurrence",
+                  "is missing: a scope other than ALL needs it");
+    // A scope this version does not know reads as ALL in JSON: an edit of one occurrence must not become one of all.
+    check.require(message.scope() != tasks::TaskChanged::ALL || message.occurrence().empty(), errc::malformed, "scope",
+                  "must be THIS or THIS_AND_FOLLOWING where occurrence is set");
+    check.require(message.scope() != tasks::TaskChanged::THIS_AND_FOLLOWING || !message.following_task_id().empty(), errc::malformed,
+                  "followingTaskId", "is missing: THIS_AND_FOLLOWING needs it");
+    if (!message.following_task_id().empty()) check.id(message.following_task_id(), "followingTaskId");
+    check.require(message.occurrence().size() <= 64, errc::too_large, "occurrence", "is too long");
+    check.require(!message.has_changed_at() || from_timestamp(message.changed_at()).has_value(), errc::malformed, "changedAt",
+                  "is outside the years 1 to 9999");
     auto const& mail = message.send_updates();
     check.require(mail.empty() || mail == "none" || mail == "all" || mail == "externalOnly", errc::malformed, "sendUpdates",
                   "is none of none, all, externalOnly");
@@ -206,6 +225,11 @@ result<domain::task_changed> decode_task(std::string_view value, encoding as, st
     out.send_updates = message.send_updates();
     out.applied_update_seq = message.applied_update_seq();
     for (auto const& line : message.recurrence()) out.recurrence.push_back(text(line));
+    out.scope = scope->first;
+    out.occurrence = text(message.occurrence());
+    out.following_task = task_id(message.following_task_id());
+    out.zoom_meeting = message.zoom_meeting();
+    if (message.has_changed_at()) out.changed_at = from_timestamp(message.changed_at());
     return out;
 }
 
@@ -251,6 +275,11 @@ std::string encode_task_changed(domain::task_changed const& from, encoding as) {
     message.set_send_updates(text(from.send_updates));
     message.set_applied_update_seq(from.applied_update_seq);
     for (auto const& line : from.recurrence) message.add_recurrence(text(line));
+    message.set_scope(std::ranges::find(scopes, from.scope, [](auto const& p) { return p.first; })->second);
+    message.set_occurrence(text(from.occurrence));
+    message.set_following_task_id(from.following_task.str());
+    message.set_zoom_meeting(from.zoom_meeting);
+    if (from.changed_at) to_timestamp(*from.changed_at, *message.mutable_changed_at());
     return serialize(message, as);
 }
 
@@ -339,6 +368,11 @@ result<domain::task_update> decode_task_update(std::string_view value, encoding 
     out.reason = text(message.reason());
     out.explanation = text(message.explanation());
     out.operation_id = text(message.operation_id());
+    out.occurrence = text(message.occurrence());
+    out.split_from_task = text(message.split_from_task_id());
+    for (auto const& line : message.recurrence()) out.recurrence.push_back(text(line));
+    out.zoom_link = text(message.zoom_link());
+    out.organizer_email = text(message.organizer_email());
     return out;
 }
 
@@ -381,6 +415,11 @@ std::string encode_task_update(domain::task_update const& from, encoding as) {
     message.set_reason(text(from.reason));
     message.set_explanation(text(from.explanation));
     message.set_operation_id(text(from.operation_id));
+    message.set_occurrence(text(from.occurrence));
+    message.set_split_from_task_id(text(from.split_from_task));
+    for (auto const& line : from.recurrence) message.add_recurrence(text(line));
+    message.set_zoom_link(text(from.zoom_link));
+    message.set_organizer_email(text(from.organizer_email));
     return serialize(message, as);
 }
 

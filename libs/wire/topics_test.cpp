@@ -197,7 +197,7 @@ TEST(TaskChanged, WhatIsWrongIsRefusedAndNamed) {
     for (int i = 0; i < 101; ++i) reminders += std::string(i ? "," : "") + R"({"method":"popup"})";
     reminders += "]}";
     std::string lines = R"("recurrence":[)";
-    for (int i = 0; i < 101; ++i) lines += std::string(i ? "," : "") + R"("X")";
+    for (int i = 0; i < 2001; ++i) lines += std::string(i ? "," : "") + R"("X")";
     lines += "]";
     std::vector<bad_line> const cases{
         {R"({"userId":"anna","taskId":"T-1","version":1})", errc::malformed, "tenantId"},
@@ -218,6 +218,11 @@ TEST(TaskChanged, WhatIsWrongIsRefusedAndNamed) {
         {with(many), errc::too_large, "attendees"},
         {with(reminders), errc::too_large, "reminders"},
         {with(lines), errc::too_large, "recurrence"},
+        {with(R"("scope":"THIS")"), errc::malformed, "occurrence"},
+        {with(R"("scope":"SOME","occurrence":"2026-11-25")"), errc::malformed, "scope"},
+        {with(R"("scope":"THIS_AND_FOLLOWING","occurrence":"2026-11-25")"), errc::malformed, "followingTaskId"},
+        {with(R"("scope":"THIS","occurrence":")" + std::string(65, '1') + R"(")"), errc::too_large, "occurrence"},
+        {with(R"("changedAt":"yesterday")"), errc::malformed, "changedAt"},
         {with(R"("title":")" + std::string(1 << 20, 'x') + R"(")"), errc::too_large, "1 MiB"},
         {"{", errc::malformed, "task-changed"},
         {"", errc::malformed, "task-changed"},

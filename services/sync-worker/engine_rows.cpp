@@ -1,5 +1,6 @@
 #include "engine_rows.h"
 
+#include "domain/recurrence.h"
 #include "domain/stamp.h"
 
 #include "common/json/json.h"
@@ -16,12 +17,34 @@ effects start(store::task_and_link rows) {
     return e;
 }
 
+namespace {
+
+// The original start as the CRM spells it.
+void say_occurrence(domain::task_update& update, effects const& e) {
+    std::string const& key = e.task.series ? e.task.occurrence : e.task.split_from;
+    std::string const zone = e.task.local ? e.task.local->time.zone : e.task.snapshot.time_zone;
+    auto const start = domain::start_of_occurrence(key, zone);
+    domain::spoken_time const spoken = start ? domain::speak(*start) : domain::spoken_time{key, "", "", false};
+    update.occurrence = spoken.start;
+    update.time_zone = spoken.time_zone;
+}
+
+}  // namespace
+
 domain::task_update& tell(effects& e, domain::update_kind kind, surroundings const& around) {
     e.task_changed = true;
     domain::task_update update;
     update.tenant = e.task.tenant;
     update.user = e.task.user;
-    update.task = e.task.id;
+    update.task = e.task.told_as();
+    // Of an occurrence a change is told as one, and every message names it.
+    if (e.task.series) {
+        say_occurrence(update, e);
+        if (kind == domain::update_kind::changed) kind = domain::update_kind::occurrence_changed;
+    } else if (e.task.split_from_task) {
+        update.split_from_task = e.task.split_from_task->str();
+        say_occurrence(update, e);
+    }
     update.sequence = ++e.task.update_seq;
     // A refusal is about the snapshot that was refused; everything else about what was taken in.
     update.task_version = kind == domain::update_kind::failed ? e.task.version : e.task.absorbed_version;
@@ -53,6 +76,7 @@ void describe_changes(domain::task_update& update, domain::field_set changed, do
     update.end = spoken.end;
     update.time_zone = spoken.time_zone;
     update.all_day = spoken.all_day;
+    update.recurrence = values.recurrence;
 }
 
 // The guests as both sides hold them once everything is through, with the answers Google knows.

@@ -45,7 +45,10 @@ understood understand(kafka::consumed const& record) {
     if (record.topic == wire::topic_task_changed) {
         auto message = wire::decode_task_changed(*record.value, *as);
         if (!message) return {poison_of(record, {}, std::string(name(message.error().code)), message.error().context)};
-        return {store::task_intake{std::move(*message)}};
+        auto place = domain::place_of(*message);
+        if (auto const* why = std::get_if<domain::refusal>(&place))
+            return {poison_of(record, message->tenant, why->code, why->explanation)};
+        return {store::task_intake{std::move(*message), std::move(std::get<domain::task_place>(place))}};
     }
     auto message = wire::decode_calendar_changed(*record.value, *as);
     if (!message) return {poison_of(record, {}, std::string(name(message.error().code)), message.error().context)};

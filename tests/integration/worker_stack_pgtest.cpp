@@ -99,7 +99,9 @@ void worker_stack::crm_says(json::object changes) {
     for (auto const& member : changes) line[member.key()] = member.value();
     auto decoded = wire::decode_task_changed(json::serialize(line), wire::encoding::json);
     ASSERT_TRUE(decoded) << decoded.error().context;
-    std::vector<store::task_intake> tasks{{*decoded}};
+    auto const place = domain::place_of(*decoded);
+    ASSERT_TRUE(std::holds_alternative<domain::task_place>(place));
+    std::vector<store::task_intake> tasks{{*decoded, std::get<domain::task_place>(place)}};
     auto body = [](store::intake& into, std::vector<store::task_intake> what) -> task<void> {
         auto taken = co_await into.take_in(std::move(what), {}, {});
         EXPECT_TRUE(taken) << taken.error().context;

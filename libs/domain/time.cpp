@@ -1,4 +1,6 @@
 #include "domain/render.h"
+#include "domain/spelled.h"
+#include "domain/zone.h"
 
 #include <date/tz.h>
 #include <fmt/format.h>
@@ -16,99 +18,6 @@ using std::chrono::sys_days;
 
 constexpr int year_min = 1970;
 constexpr int year_max = 2199;
-// The system's zone files list changes of the clock up to here; later wall times would silently be off by an hour in summer.
-constexpr int zone_year_max = 2037;
-
-// One spelled moment, before any zone is applied.
-struct spelled {
-    sys_days day{};
-    bool all_day{true};
-    seconds time_of_day{};
-    std::optional<seconds> offset;
-};
-
-struct reader {
-    std::string_view rest;
-    bool ok{true};
-
-    int digits(std::size_t count) {
-        int value = 0;
-        for (std::size_t i = 0; i < count; ++i) {
-            if (i >= rest.size() || rest[i] < '0' || rest[i] > '9') return ok = false, 0;
-            value = value * 10 + (rest[i] - '0');
-        }
-        rest.remove_prefix(count);
-        return value;
-    }
-    bool take(std::string_view any_of) {
-        if (rest.empty() || any_of.find(rest.front()) == std::string_view::npos) return false;
-        rest.remove_prefix(1);
-        return true;
-    }
-    void must(std::string_view any_of) { ok = take(any_of) && ok; }
-};
-
-bool is_date(int year, int month, int day, sys_days& out) {
-    std::chrono::year_month_day const ymd{std::chrono::year(year), std::chrono::month(static_cast<unsigned>(month)),
-                                          std::chrono::day(static_cast<unsigned>(day))};
-    if (!ymd.ok()) return false;
-    out = ymd;
-    return true;
-}
-
-// "2026-11-25", "2026-11-25T10:00", "…:30", "….250", each with "Z", "+01:00", "+0100" or nothing behind; a space may stand for the T.
-std::optional<spelled> read(std::string_view text) {
-    reader from{text};
-    spelled out;
-    int const year = from.digits(4);
-    from.must("-");
-    int const month = from.digits(2);
-    from.must("-");
-    int const day = from.digits(2);
-    if (!from.ok || !is_date(year, month, day, out.day)) return {};
-    if (from.rest.empty()) return out;
-
-    out.all_day = false;
-    from.must("Tt ");
-    int const hour = from.digits(2);
-    from.must(":");
-    int const minute = from.digits(2);
-    int const second = from.take(":") ? from.digits(2) : 0;
-    if (from.take(".,")) {
-        from.digits(1);
-        while (from.ok && from.take("0123456789")) {}
-    }
-    if (!from.ok || hour > 23 || minute > 59 || second > 59) return {};
-    out.time_of_day = hours(hour) + minutes(minute) + seconds(second);
-    if (from.rest.empty()) return out;
-
-    if (from.take("Zz")) {
-        out.offset = seconds(0);
-    } else {
-        bool const west = from.rest.starts_with('-');
-        from.must("+-");
-        int const offset_hour = from.digits(2);
-        from.take(":");
-        int const offset_minute = from.digits(2);
-        if (!from.ok || offset_hour > 18 || offset_minute > 59) return {};
-        seconds const offset = hours(offset_hour) + minutes(offset_minute);
-        out.offset = west ? -offset : offset;
-    }
-    if (!from.ok || !from.rest.empty()) return {};
-    return out;
-}
-
-int year_of(sys_days day) { return static_cast<int>(std::chrono::year_month_day(day).year()); }
-
-date::time_zone const* find_zone(std::string_view name) {
-    try {
-        return date::locate_zone(name);
-    } catch (std::runtime_error const&) {
-        return nullptr;
-    }
-}
-
-bool is_utc(std::string_view zone) { return zone == "UTC" || zone == "Etc/UTC" || zone == "GMT" || zone == "Etc/GMT"; }
 
 std::string printable_zone(std::string_view zone) {
     bool const plain = zone.size() <= 64 && std::ranges::all_of(zone, [](char c) { return c > ' ' && c <= '~' && c != '"'; });
@@ -141,12 +50,6 @@ std::variant<instant, refusal> at_wall_time(spelled const& what, std::string_vie
     instant const first{local_count - info.first.offset};
     if (info.result != date::local_info::ambiguous || !later_than || first > *later_than) return first;
     return instant{local_count - info.second.offset};
-}
-
-std::string date_text(sys_days day) {
-    std::chrono::year_month_day const ymd{day};
-    return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(ymd.year()), static_cast<unsigned>(ymd.month()),
-                       static_cast<unsigned>(ymd.day()));
 }
 
 std::string wall_text(std::chrono::sys_seconds wall) {
@@ -197,12 +100,12 @@ std::variant<time_range, refusal> understand_days(spelled const& first, std::opt
 std::variant<time_range, refusal> understand_time(std::string_view start, std::string_view end, std::string_view time_zone,
                                                   std::string_view zone, std::chrono::minutes default_duration) {
     if (start.empty()) return refusal{"missing_start", "The task has no start. Give it a date or a time to put it in the calendar."};
-    auto const first = read(start);
+    auto const first = read_spelled(start);
     if (!first) return bad("start", example);
     if (!in_years(*first)) return out_of_years("start");
     std::optional<spelled> last;
     if (!end.empty()) {
-        last = read(end);
+        last = read_spelled(end);
         if (!last) return bad("end", example);
         if (!in_years(*last)) return out_of_years("end");
         if (last->all_day != first->all_day) return refusal{"bad_end", "Start and end must both be dates or both be times."};

@@ -113,6 +113,25 @@ instant midnight_in(instant date, std::string_view zone) {
     return instant(local.time_since_epoch() - tz->get_info(local).first.offset);
 }
 
+instant wall_of(instant at, std::string_view zone) {
+    auto const* tz = find_zone(zone);
+    return tz == nullptr ? at : at + tz->get_info(at).offset;
+}
+
+instant at_wall(instant wall, std::string_view zone) { return midnight_in(wall, zone); }
+
+std::string format_basic_date(instant date) {
+    auto text = format_date(date);
+    std::erase(text, '-');
+    return text;
+}
+
+std::string format_basic_utc(instant at) {
+    auto const day = date::floor<date::days>(at);
+    auto const s = std::chrono::duration_cast<std::chrono::seconds>(at - day).count();
+    return fmt::format("{}T{:02}{:02}{:02}Z", format_basic_date(at), s / 3600, s / 60 % 60, s % 60);
+}
+
 std::string format_date(instant date) {
     date::year_month_day const ymd{date::floor<date::days>(date)};
     return fmt::format("{:04}-{:02}-{:02}", static_cast<int>(ymd.year()), static_cast<unsigned>(ymd.month()),

@@ -19,7 +19,14 @@ std::optional<instant> parse_date(std::string_view text);
 // Midnight of that UTC-based date in a zone.
 instant midnight_in(instant date, std::string_view zone);
 
+// The wall clock of a zone, as if it were UTC, and back (a gap moves forward, a doubled hour takes the first).
+instant wall_of(instant at, std::string_view zone);
+instant at_wall(instant wall, std::string_view zone);
+
 std::string format_date(instant date);
+// "20261125T090000Z" and "20261125", as instance ids and recurrence lines spell them.
+std::string format_basic_utc(instant at);
+std::string format_basic_date(instant date);
 // Wall time with offset in the zone, seconds precision, "Z" for zero offset in UTC.
 std::string format_in_zone(instant at, std::string_view zone);
 // "2026-11-20T09:12:03.417Z"

@@ -5,6 +5,7 @@
 #include "tests/emulator/listing.h"
 #include "tests/emulator/oauth.h"
 #include "tests/emulator/push.h"
+#include "tests/emulator/series.h"
 
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -79,6 +80,7 @@ api::api(core& c) : c_(c) {
                 {"calendar.events.patch", &api::events_patch},
                 {"calendar.events.delete", &api::events_delete},
                 {"calendar.events.move", &api::events_move},
+                {"calendar.events.instances", &api::events_instances},
                 {"calendar.events.watch", &api::events_watch},
                 {"calendar.calendarList.list", &api::entries_list},
                 {"calendar.calendarList.get", &api::entries_get},
@@ -238,8 +240,9 @@ reply api::events_get(call const& k) {
     role access{};
     if (auto no = reach(k, role::free_busy_reader, cal, access)) return *no;
     age(c_, *cal);
-    auto const* e = find_event(*cal, k.in_path("eventId"));
-    if (e == nullptr) return not_found();
+    auto at = aim(*cal, k.in_path("eventId"));
+    if (!at) return not_found();
+    auto const* e = at.get();
     reply out;
     out.fields.emplace_back("ETag", etag_text(e->etag));
     if (header(k.fields, "If-None-Match") == etag_text(e->etag)) out.status = 304;
@@ -290,6 +293,13 @@ reply api::events_move(call const& k) {
     if (auto no = reach(k, role::writer, from, access)) return *no;
     if (auto no = reach(k, role::writer, to, access, "destination")) return *no;
     return move_event(c_, *from, k.in_path("eventId"), *to, writer_from(k), view_from(k, access));
+}
+
+reply api::events_instances(call const& k) {
+    calendar* cal = nullptr;
+    role access{};
+    if (auto no = reach(k, role::free_busy_reader, cal, access)) return *no;
+    return list_instances(c_, k, *cal, access);
 }
 
 reply api::events_watch(call const& k) {

@@ -31,6 +31,7 @@ private:
     reply events_patch(call const& k);
     reply events_delete(call const& k);
     reply events_move(call const& k);
+    reply events_instances(call const& k);
     reply events_watch(call const& k);
     reply entries_list(call const& k);
     reply entries_get(call const& k);

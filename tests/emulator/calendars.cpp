@@ -2,6 +2,7 @@
 
 #include "common/crypto/crypto.h"
 #include "tests/emulator/push.h"
+#include "tests/emulator/rows.h"
 #include "tests/emulator/times.h"
 
 #include <fmt/format.h>
@@ -239,6 +240,18 @@ reply delete_calendar(core& c, call const& k, calendar& cal) {
     return out;
 }
 
+namespace {
+
+bool is_busy(calendar const& cal, event const& e) {
+    if (text_at(e.body, "transparency") == "transparent") return false;
+    auto const* all = array_at(e.body, "attendees");
+    return all == nullptr || std::ranges::none_of(*all, [&](bj::value const& a) {
+               return text_at(a.get_object(), "email") == cal.id && text_at(a.get_object(), "responseStatus") == "declined";
+           });
+}
+
+}  // namespace
+
 reply free_busy(core& c, call const& k) {
     auto const from = parse_with_offset(text_at(k.body, "timeMin")), to = parse_with_offset(text_at(k.body, "timeMax"));
     if (!from || !to) return refuse(400, "global", "required", "Missing time range.");
@@ -256,18 +269,16 @@ reply free_busy(core& c, call const& k) {
                 continue;
             }
             std::vector<std::pair<instant, instant>> ranges;
-            for (auto const& [_, e] : cal->events) {
-                if (e.cancelled || text_at(e.body, "transparency") == "transparent") continue;
-                auto const starts = e.all_day ? midnight_in(e.starts, cal->time_zone) : e.starts;
-                auto const ends = e.all_day ? midnight_in(e.ends, cal->time_zone) : e.ends;
-                if (ends <= *from || starts >= *to) continue;
-                bool declined = false;
-                if (auto const* all = array_at(e.body, "attendees"))
-                    declined = std::ranges::any_of(*all, [&](bj::value const& a) {
-                        return text_at(a.get_object(), "email") == cal->id && text_at(a.get_object(), "responseStatus") == "declined";
-                    });
-                if (!declined) ranges.emplace_back(std::max(starts, *from), std::min(ends, *to));
-            }
+            event_filter f;
+            f.single = true;
+            f.from = from;
+            f.to = to;
+            cursor at;
+            rows_wanted const wanted{.filter = f, .expansion_max = 20000};
+            each_row(*cal, wanted, at, [&](event const& e) {
+                if (is_busy(*cal, e)) ranges.emplace_back(std::max(begins(*cal, e), *from), std::min(finishes(*cal, e), *to));
+                return true;
+            });
             std::ranges::sort(ranges);
             bj::array busy;
             instant open_from{}, open_to{};

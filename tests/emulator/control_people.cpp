@@ -5,6 +5,7 @@
 #include "tests/emulator/control_words.h"
 #include "tests/emulator/events.h"
 #include "tests/emulator/push.h"
+#include "tests/emulator/series.h"
 #include "tests/emulator/times.h"
 
 #include <fmt/format.h>
@@ -137,10 +138,19 @@ reply control::events(request const& r, calendar& cal, std::vector<std::string> 
     if (at.size() == 3 && r.method == "GET") {
         auto const from = parse_with_offset(value_of(q, "timeMin")), to = parse_with_offset(value_of(q, "timeMax"));
         bj::array out;
-        for (auto const& [_, e] : cal.events) {
-            if (e.cancelled && value_of(q, "deleted") != "true") continue;
-            if ((from && e.ends <= *from) || (to && e.starts >= *to)) continue;
+        bool const deleted = value_of(q, "deleted") == "true", single = is_true(q, "singleEvents");
+        auto const show = [&](event const& e) {
+            if (e.cancelled && !deleted) return;
+            if ((from && e.ends <= *from) || (to && e.starts >= *to)) return;
             out.emplace_back(render(c_, cal, e, seen));
+        };
+        for (auto const& [_, e] : cal.events) {
+            if (!single || !e.is_master()) {
+                auto const* master = single && is_exception(e) ? find_event(cal, master_id_of(e)) : nullptr;
+                if (master == nullptr || !master->is_master() || e.orphan) show(e);
+                continue;
+            }
+            for (auto const& one : expand(cal, e, from, to, 1000)) show(one);
         }
         return ok(bj::object{{"time_zone", cal.time_zone}, {"change", cal.change}, {"items", std::move(out)}});
     }
@@ -149,8 +159,9 @@ reply control::events(request const& r, calendar& cal, std::vector<std::string> 
         return insert_event(c_, cal, body, person, seen);
     }
     if (at.size() < 4) return wrong("no such control", 404);
-    auto const* e = find_event(cal, at[3]);
-    if (e == nullptr) return wrong("no such event", 404);
+    auto named = aim(cal, at[3]);
+    if (!named) return wrong("no such event", 404);
+    auto const* e = named.get();
     if (at.size() == 4) {
         if (r.method == "GET") return ok(render(c_, cal, *e, seen));
         if (r.method == "DELETE") return delete_event(c_, cal, at[3], {}, person);
@@ -163,9 +174,10 @@ reply control::events(request const& r, calendar& cal, std::vector<std::string> 
         auto const email = lower(text_at(body, "email", cal.id));
         auto* guest = c_.find_calendar(email);
         // A guest without a copy (not a user here) answers by mail, which lands on the organizer's event.
-        auto& on = guest != nullptr && find_event(*guest, at[3]) != nullptr ? *guest : cal;
+        auto& on = guest != nullptr && aim(*guest, at[3]) ? *guest : cal;
         bj::array all;
-        auto const* held = array_at(find_event(on, at[3])->body, "attendees");
+        auto answered = aim(on, at[3]);
+        auto const* held = array_at(answered.get()->body, "attendees");
         bool listed = false;
         if (held != nullptr)
             for (auto const& item : *held) {

@@ -1,5 +1,6 @@
 #include "tests/emulator/event_rules.h"
 
+#include "tests/emulator/series.h"
 #include "tests/emulator/times.h"
 
 #include <algorithm>
@@ -109,22 +110,17 @@ std::optional<reply> settle_times(event& e, calendar const& cal) {
     return std::nullopt;
 }
 
-std::optional<reply> settle_recurrence(bj::object& body) {
-    auto const* lines = array_at(body, "recurrence");
+std::optional<reply> settle_recurrence(event& e, calendar const& cal) {
+    auto const* lines = array_at(e.body, "recurrence");
     if (lines == nullptr) return std::nullopt;
     if (lines->empty()) {
-        body.erase("recurrence");
+        e.body.erase("recurrence");
         return std::nullopt;
     }
-    for (auto const& line : *lines) {
-        std::string_view const text = line.get_string();
-        bool const known = std::ranges::any_of(std::array{"RRULE", "EXRULE", "RDATE", "EXDATE"}, [&](char const* n) {
-            return text.starts_with(n) && text.size() > std::string_view(n).size() &&
-                   (text[std::string_view(n).size()] == ':' || text[std::string_view(n).size()] == ';');
-        });
-        if (!known || (text.starts_with("RRULE") && text.find("FREQ=") == std::string_view::npos))
-            return invalid("Invalid recurrence rule.");
-    }
+    if (is_exception(e)) return invalid("Invalid recurrence rule.");
+    for (auto const& line : *lines)
+        if (!line.is_string()) return invalid("Invalid recurrence rule.");
+    if (!fault_in(series_of(e, cal)).empty()) return invalid("Invalid recurrence rule.");
     return std::nullopt;
 }
 
@@ -242,7 +238,7 @@ bj::object writable_part(bj::object const& body, bool creating) {
 
 std::optional<reply> settle(event& e, calendar const& cal) {
     if (auto no = settle_times(e, cal)) return no;
-    if (auto no = settle_recurrence(e.body)) return no;
+    if (auto no = settle_recurrence(e, cal)) return no;
     if (auto no = settle_attendees(e.body)) return no;
     if (auto no = settle_properties(e.body)) return no;
     if (auto no = settle_words(e.body)) return no;

@@ -2,6 +2,7 @@
 
 #include "tests/emulator/event_rules.h"
 #include "tests/emulator/push.h"
+#include "tests/emulator/series.h"
 
 #include <algorithm>
 
@@ -19,24 +20,27 @@ void touch(core& c, calendar& cal, event& e, std::string_view kind, writer const
     notify(c, events_resource(cal.id));
 }
 
-void replace_stored(calendar& cal, event& e, event&& next) {
-    if (e.is_master()) --cal.masters;
-    e = std::move(next);
-    if (e.is_master()) ++cal.masters;
-}
-
 event& store(calendar& cal, event&& e) {
-    if (e.is_master()) ++cal.masters;
     auto id = e.id;
     if (!cal.events.contains(id)) cal.by_ical_uid.emplace(std::string(text_at(e.body, "iCalUID")), id);
     return cal.events.insert_or_assign(std::move(id), std::move(e)).first->second;
 }
 
-void cancel(calendar& cal, event& e, bool bare) {
-    if (e.is_master()) --cal.masters;
+void cancel(event& e, bool bare) {
     e.cancelled = true;
     e.bare = bare;
     e.body["status"] = "cancelled";
+}
+
+void erase(calendar& cal, event& e) {
+    cal.log.erase(e.change);
+    auto const [from, to] = cal.by_ical_uid.equal_range(text_at(e.body, "iCalUID"));
+    for (auto i = from; i != to; ++i) {
+        if (i->second != e.id) continue;
+        cal.by_ical_uid.erase(i);
+        break;
+    }
+    cal.events.erase(cal.events.find(e.id));
 }
 
 bj::array const& attendees_of(bj::object const& body) {
@@ -65,17 +69,15 @@ void age(core& c, calendar& cal) {
         cal.tombstones.pop_front();
         auto const it = cal.events.find(id);
         if (it == cal.events.end() || !it->second.cancelled || it->second.updated > when) continue;
-        cal.purged_through = std::max(cal.purged_through, it->second.change);
-        cal.log.erase(it->second.change);
-        auto const uid = std::string(text_at(it->second.body, "iCalUID"));
-        auto const [from, to] = cal.by_ical_uid.equal_range(uid);
-        for (auto i = from; i != to; ++i) {
-            if (i->second != id) continue;
-            cal.by_ical_uid.erase(i);
-            break;
+        bool const exception = is_exception(it->second);
+        if (exception && !it->second.orphan) {
+            // A cancelled occurrence is remembered for as long as its series lives.
+            auto const* master = find_event(cal, master_id_of(it->second));
+            if (master != nullptr && !master->cancelled) continue;
         }
-        cal.events.erase(it);
-        cal.retired.insert(id);
+        cal.purged_through = std::max(cal.purged_through, it->second.change);
+        erase(cal, it->second);
+        if (!exception) cal.retired.insert(id);
     }
 }
 

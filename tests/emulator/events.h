@@ -25,6 +25,8 @@ struct view {
 
 bj::object render(core const& c, calendar const& cal, event const& e, view const& v);
 
+// A new event under an id that was chosen already; `ical_uid` empty: made from the id.
+reply insert_as(core& c, calendar& cal, std::string id, std::string_view ical_uid, bj::object const& body, writer const& w, view const& v);
 reply insert_event(core& c, calendar& cal, bj::object const& body, writer const& w, view const& v);
 reply import_event(core& c, calendar& cal, bj::object const& body, writer const& w, view const& v);
 // `replace`: PUT; otherwise PATCH. `if_match` empty: unconditional.

@@ -2,6 +2,7 @@
 
 #include "tests/emulator/event_rules.h"
 #include "tests/emulator/event_store.h"
+#include "tests/emulator/series.h"
 
 namespace calbridge::emulator {
 
@@ -24,58 +25,79 @@ void take_shared(event& copy, event const& from) {
     copy.starts = from.starts;
     copy.ends = from.ends;
     copy.all_day = from.all_day;
+    copy.original = from.original;
+    copy.original_all_day = from.original_all_day;
     copy.meet_request = from.meet_request;
+}
+
+}  // namespace
+
+namespace {
+
+// The guest's calendar when they are one of ours.
+calendar* calendar_of_guest(core& c, calendar const& home, bj::value const& attendee) {
+    auto* cal = c.find_calendar(text_at(attendee.get_object(), "email"));
+    return cal == nullptr || cal == &home || !cal->primary ? nullptr : cal;
+}
+
+void give_copy(core& c, calendar& cal, event const& e, bj::array const& before, writer const& w) {
+    auto at = aim(cal, e.id);
+    if (!at || at.get()->orphan) {
+        if (cal.retired.contains(e.id)) return;
+        event copy;
+        copy.id = e.id;
+        copy.created = c.now();
+        if (at.kept != nullptr) copy.change = at.kept->change;
+        copy.body["status"] = text_at(e.body, "status", "confirmed");
+        take_shared(copy, e);
+        touch(c, cal, store(cal, std::move(copy)), "insert", w);
+        return;
+    }
+    event const held = *at.get();
+    // A guest who removed their copy is not invited again by a later edit.
+    if (held.cancelled && attendee(before, cal.id) != nullptr) return;
+    event next = held;
+    next.cancelled = next.bare = false;
+    next.body["status"] = text_at(e.body, "status", "confirmed");
+    take_shared(next, e);
+    if (next.body == held.body && !held.cancelled) return;
+    auto& kept = keep(cal, at, std::move(next));
+    touch(c, cal, kept, "update", w);
+    after_write(c, cal, held, kept, w);
+}
+
+void take_copy(core& c, calendar& cal, event const& e, writer const& w) {
+    auto at = aim(cal, e.id);
+    if (!at || at.get()->cancelled || organizer_of(*at.get()) == cal.id) return;
+    event dead = *at.get();
+    cancel(dead, !is_exception(dead));
+    auto& kept = keep(cal, at, std::move(dead));
+    touch(c, cal, kept, "delete", w);
+    drop_exceptions(cal, kept.id);
 }
 
 }  // namespace
 
 void spread(core& c, calendar const& home, event const& e, bj::array const& before, writer const& w) {
     if (flag_at(e.body, "privateCopy") || e.detached) return;
-    for (auto const& item : attendees_of(e.body)) {
-        auto* cal = c.find_calendar(text_at(item.get_object(), "email"));
-        if (cal == nullptr || cal == &home || !cal->primary || e.cancelled) continue;
-        auto const it = cal->events.find(e.id);
-        if (it == cal->events.end()) {
-            if (cal->retired.contains(e.id)) continue;
-            event copy;
-            copy.id = e.id;
-            copy.created = c.now();
-            copy.body["status"] = text_at(e.body, "status", "confirmed");
-            take_shared(copy, e);
-            touch(c, *cal, store(*cal, std::move(copy)), "insert", w);
-            continue;
-        }
-        auto& held = it->second;
-        // A guest who removed their copy is not invited again by a later edit.
-        if (held.cancelled && attendee(before, cal->id) != nullptr) continue;
-        event next = held;
-        next.cancelled = next.bare = false;
-        next.body["status"] = text_at(e.body, "status", "confirmed");
-        take_shared(next, e);
-        if (next.body == held.body && !held.cancelled) continue;
-        replace_stored(*cal, held, std::move(next));
-        touch(c, *cal, held, "update", w);
-    }
+    if (!e.cancelled)
+        for (auto const& item : attendees_of(e.body))
+            if (auto* cal = calendar_of_guest(c, home, item)) give_copy(c, *cal, e, before, w);
     for (auto const& item : before) {
-        auto const email = text_at(item.get_object(), "email");
-        if (!e.cancelled && attendee(attendees_of(e.body), email) != nullptr) continue;
-        auto* cal = c.find_calendar(email);
-        if (cal == nullptr || cal == &home || !cal->primary) continue;
-        auto const it = cal->events.find(e.id);
-        if (it == cal->events.end() || it->second.cancelled || organizer_of(it->second) == cal->id) continue;
-        cancel(*cal, it->second, true);
-        touch(c, *cal, it->second, "delete", w);
+        if (!e.cancelled && attendee(attendees_of(e.body), text_at(item.get_object(), "email")) != nullptr) continue;
+        if (auto* cal = calendar_of_guest(c, home, item)) take_copy(c, *cal, e, w);
     }
 }
 
 void report_to_organizer(core& c, calendar const& guest_cal, event const& copy, writer const& w) {
     auto* home = c.find_calendar(organizer_of(copy));
-    auto* original = home != nullptr ? find_event(*home, copy.id) : nullptr;
-    if (original == nullptr || original->cancelled) return;
-    auto const before = attendees_of(original->body);
+    auto at = home != nullptr ? aim(*home, copy.id) : target{};
+    if (!at || at.get()->cancelled) return;
+    event const original = *at.get();
+    auto const before = attendees_of(original.body);
     if (before.size() > 200) return;
-    event next = *original;
-    if (flag_at(original->body, "guestsCanModify")) {
+    event next = original;
+    if (flag_at(original.body, "guestsCanModify")) {
         take_shared(next, copy);
     } else if (auto* all = next.body.if_contains("attendees")) {
         auto const& theirs = attendees_of(copy.body);
@@ -91,19 +113,22 @@ void report_to_organizer(core& c, calendar const& guest_cal, event const& copy, 
                 to.get_object()["shared"] = *s;
             }
     }
-    if (next.body == original->body) return;
-    replace_stored(*home, *original, std::move(next));
-    touch(c, *home, *original, "update", w);
-    spread(c, *home, *original, before, w);
+    if (next.body == original.body) return;
+    auto& kept = keep(*home, at, std::move(next));
+    touch(c, *home, kept, "update", w);
+    after_write(c, *home, original, kept, w);
+    spread(c, *home, kept, before, w);
 }
 
 bool guest_may(calendar const& cal, event const& old, event const& next) {
     if (flag_at(old.body, "guestsCanModify")) return true;
+    // The same time may be spelled for another zone.
+    if (old.starts != next.starts || old.ends != next.ends || old.all_day != next.all_day) return false;
     auto a = shared_part(old.body), b = shared_part(next.body);
     for (auto* o : {&a, &b}) {
         o->erase("attendees");
         o->erase("extendedProperties");
-        o->erase("sequence");
+        for (auto const* name : {"sequence", "start", "end"}) o->erase(name);
     }
     if (a != b) return false;
     auto const& was = attendees_of(old.body);

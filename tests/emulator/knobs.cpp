@@ -26,6 +26,9 @@ void each(Knobs& k, Visit&& visit) {
     visit("tombstone_days", k.tombstone_days);
     visit("sync_token_days", k.sync_token_days);
     visit("acl_change_kills_tokens", k.acl_change_kills_tokens);
+    visit("exceptions_first", k.exceptions_first);
+    visit("expansion_max", k.expansion_max);
+    visit("expansion_window_max", k.expansion_window_max);
     visit("forbid_undelete", k.forbid_undelete);
     visit("meet_delay_s", k.meet_delay_s);
     visit("meet_fails", k.meet_fails);

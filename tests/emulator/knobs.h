@@ -29,7 +29,10 @@ struct knobs {
     std::int64_t tombstone_days{30};
     std::int64_t sync_token_days{0};  // 0: tokens do not age by themselves
     bool acl_change_kills_tokens{true};
-    bool forbid_undelete{false};  // writing status confirmed on a deleted event answers 403
+    bool exceptions_first{false};              // listings show exceptions before their masters
+    std::int64_t expansion_max{730};           // occurrences of one series when a listing names no timeMax
+    std::int64_t expansion_window_max{20000};  // and when it names one
+    bool forbid_undelete{false};               // writing status confirmed on a deleted event answers 403
     std::int64_t meet_delay_s{0};
     bool meet_fails{false};
     // Push

@@ -74,8 +74,11 @@ struct event {
     instant starts, ends;  // all-day: midnight UTC of the dates
     bool all_day{false};
     bool cancelled{false};
-    bool bare{false};          // nothing but the id is shown: it was somebody else's, or it moved away
-    bool detached{false};      // imported: organised elsewhere, its owner may change everything
+    bool bare{false};      // nothing but the id is shown: it was somebody else's, or it moved away
+    bool detached{false};  // imported: organised elsewhere, its owner may change everything
+    instant original;      // of an exception: the start it had in its series
+    bool original_all_day{false};
+    bool orphan{false};        // a cancelled exception whose series no longer has that start
     std::string meet_request;  // the last requestId
 
     bool is_master() const { return body.contains("recurrence") && !cancelled; }
@@ -92,7 +95,6 @@ struct calendar {
     std::set<std::string, std::less<>> retired;                // ids of tombstones that aged out stay taken
     std::map<std::string, std::uint64_t, std::less<>> epochs;  // by user: tokens of an older epoch are dead
     std::uint64_t change{0}, purged_through{0}, etag{0};
-    std::size_t masters{0};
 };
 
 // ---- push ----

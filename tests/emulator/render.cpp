@@ -2,6 +2,7 @@
 #include "common/base/encoding.h"
 #include "tests/emulator/event_rules.h"
 #include "tests/emulator/events.h"
+#include "tests/emulator/series.h"
 #include "tests/emulator/times.h"
 
 namespace calbridge::emulator {
@@ -13,6 +14,14 @@ bj::object render_point(bj::object const& stored, instant at, bool all_day, std:
     bj::object out{{"dateTime", format_in_zone(at, zone)}};
     if (auto const* z = stored.if_contains("timeZone")) out["timeZone"] = *z;
     return out;
+}
+
+// Which occurrence of which series it is.
+void render_origin(bj::object& out, event const& e, std::string_view zone) {
+    if (!is_exception(e)) return;
+    out["recurringEventId"] = master_id_of(e);
+    if (auto const* stored = object_at(e.body, "originalStartTime"))
+        out["originalStartTime"] = render_point(*stored, e.original, e.original_all_day, zone);
 }
 
 void render_attendees(bj::object& out, bj::array const& all, calendar const& cal, event const& e, view const& v) {
@@ -45,14 +54,13 @@ bj::object render(core const& c, calendar const& cal, event const& e, view const
     out["kind"] = "calendar#event";
     out["etag"] = etag_text(e.etag);
     out["id"] = e.id;
-    if (e.cancelled && (e.bare || v.in_list)) {
+    std::string_view const zone = v.zone.empty() ? std::string_view(cal.time_zone) : std::string_view(v.zone);
+    if (e.cancelled && (e.bare || v.in_list || is_exception(e))) {
         // Only these are guaranteed; readers that count on more are wrong.
         out["status"] = "cancelled";
-        for (auto const* name : {"recurringEventId", "originalStartTime"})
-            if (auto const* m = e.body.if_contains(name)) out[name] = *m;
+        render_origin(out, e, zone);
         return out;
     }
-    std::string_view const zone = v.zone.empty() ? std::string_view(cal.time_zone) : std::string_view(v.zone);
     auto const* start = object_at(e.body, "start");
     auto const* end = object_at(e.body, "end");
     auto const visibility = text_at(e.body, "visibility");
@@ -61,13 +69,14 @@ bj::object render(core const& c, calendar const& cal, event const& e, view const
         out["status"] = e.cancelled ? "cancelled" : "confirmed";
         if (start != nullptr) out["start"] = render_point(*start, e.starts, e.all_day, zone);
         if (end != nullptr) out["end"] = render_point(*end, e.ends, e.all_day, zone);
+        render_origin(out, e, zone);
         out["visibility"] = "private";
         out["eventType"] = "default";
         return out;
     }
     for (auto const& [key, value] : e.body) {
         std::string_view const name(key.data(), key.size());
-        if (name == "start" || name == "end" || name == "attendees") continue;
+        if (name == "start" || name == "end" || name == "attendees" || name == "originalStartTime") continue;
         if (name == "source") {
             // Visible to the creator only.
             auto const* creator = object_at(e.body, "creator");
@@ -81,6 +90,7 @@ bj::object render(core const& c, calendar const& cal, event const& e, view const
     out["updated"] = format_utc(e.updated);
     if (start != nullptr) out["start"] = render_point(*start, e.starts, e.all_day, zone);
     if (end != nullptr) out["end"] = render_point(*end, e.ends, e.all_day, zone);
+    render_origin(out, e, zone);
     mark_self(out, "organizer", cal.id);
     mark_self(out, "creator", cal.id);
     if (auto const* all = array_at(e.body, "attendees")) render_attendees(out, *all, cal, e, v);

@@ -1,6 +1,7 @@
 #include "domain/event.h"
 
 #include "domain/footer.h"
+#include "domain/recurrence.h"
 
 namespace calbridge::domain {
 
@@ -17,8 +18,14 @@ result<fields> read_event(calendar_event const& event) {
         .reminders = event.reminders,
         .meet = event.conference_status != "failure" &&
                 (!event.hangout_link.empty() || !event.conference_id.empty() || event.conference_status == "pending"),
-        .recurrence = event.recurrence,
+        .recurrence = {},
     };
+    if (!event.recurrence.empty()) {
+        auto lines = canonical_recurrence(event.recurrence, *event.time);
+        if (auto const* const why = std::get_if<refusal>(&lines))
+            return fail(errc::malformed, "event " + event.id + ": " + why->explanation);
+        out.recurrence = std::move(std::get<std::vector<std::string>>(lines));
+    }
     for (auto const& attendee : event.attendees) {
         if (attendee.organizer || attendee.resource || (attendee.self && event.organizer_self)) continue;
         out.guests.push_back({.email = attendee.email, .name = attendee.name, .optional = attendee.optional});

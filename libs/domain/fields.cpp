@@ -1,5 +1,6 @@
 #include "domain/fields.h"
 
+#include "domain/recurrence.h"
 #include "domain/render.h"
 #include "domain/text.h"
 
@@ -183,6 +184,11 @@ fields normalise(fields raw) {
     if (!is_event_color(raw.color_id)) raw.color_id.clear();
     raw.reminders = normalise(std::move(raw.reminders));
     raw.guests = normalise(std::move(raw.guests));
+    if (!raw.recurrence.empty()) {
+        // What cannot be read stays as it is; whoever sends or receives it says so.
+        auto lines = canonical_recurrence(raw.recurrence, raw.time);
+        if (auto* const known = std::get_if<std::vector<std::string>>(&lines)) raw.recurrence = std::move(*known);
+    }
     return raw;
 }
 

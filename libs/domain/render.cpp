@@ -1,6 +1,7 @@
 #include "domain/render.h"
 
 #include "domain/footer.h"
+#include "domain/recurrence.h"
 #include "domain/text.h"
 
 #include <fmt/format.h>
@@ -147,6 +148,12 @@ std::variant<reminder_list, refusal> render_reminders(task_changed const& task) 
     return out;
 }
 
+// One occurrence does not repeat, whatever its snapshot says of the series.
+std::variant<std::vector<std::string>, refusal> render_recurrence(task_changed const& task, time_range const& time) {
+    if (task.scope == edit_scope::this_one) return std::vector<std::string>{};
+    return canonical_recurrence(task.recurrence, time);
+}
+
 std::optional<refusal> too_long(std::string_view what, std::string_view text, std::size_t chars_max) {
     auto const size = characters(text);
     if (size <= chars_max) return {};
@@ -157,11 +164,10 @@ std::optional<refusal> too_long(std::string_view what, std::string_view text, st
 }  // namespace
 
 std::variant<fields, refusal> render(task_changed const& task, render_settings const& settings) {
-    if (!task.recurrence.empty())
-        return refusal{"recurrence_not_supported",
-                       "Recurring tasks cannot be put in the calendar yet. Remove the recurrence, or make one task for each date."};
     auto time = understand_time(task.start, task.end, task.time_zone, settings.calendar_zone, settings.default_duration);
     if (auto const* const why = std::get_if<refusal>(&time)) return *why;
+    auto recurrence = render_recurrence(task, std::get<time_range>(time));
+    if (auto const* const why = std::get_if<refusal>(&recurrence)) return *why;
     auto guests = render_guests(task, settings.owner_email);
     if (auto const* const why = std::get_if<refusal>(&guests)) return *why;
     auto reminders = render_reminders(task);
@@ -179,6 +185,7 @@ std::variant<fields, refusal> render(task_changed const& task, render_settings c
         .reminders = std::get<reminder_list>(std::move(reminders)),
         .guests = std::get<std::vector<guest>>(std::move(guests)),
         .meet = task.google_meet,
+        .recurrence = std::get<std::vector<std::string>>(std::move(recurrence)),
     });
     if (auto why = too_long("title", out.title, title_chars_max)) return *why;
     if (auto why = too_long("location", out.location, location_chars_max)) return *why;

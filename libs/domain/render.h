@@ -23,7 +23,7 @@ struct render_settings {
 // Why a task cannot become an event: a stable code and one sentence that says what to do.
 struct refusal {
     // missing_start, bad_start, bad_end, end_before_start, unknown_zone, no_such_local_time, too_many_attendees, bad_attendee,
-    // too_many_reminders, bad_reminder, too_long, bad_color, recurrence_not_supported.
+    // too_many_reminders, bad_reminder, too_long, bad_color, and those of canonical_recurrence().
     std::string code;
     std::string explanation;
 };

@@ -184,10 +184,25 @@ TEST(Render, TooLongTextsAreRefusedNotCut) {
     EXPECT_EQ(refused(t), "too_long");
 }
 
-TEST(Render, RecurringTasksAreRefusedInsteadOfMadeSingle) {
+TEST(Render, ARecurringTaskKeepsItsRuleInOneSpelling) {
     auto t = meeting();
+    t.recurrence = {"exdate:20261126T090000Z", "rrule:count=5;interval=1;freq=daily"};
+    EXPECT_EQ(rendered(t).recurrence, (std::vector<std::string>{"RRULE:FREQ=DAILY;COUNT=5", "EXDATE:20261126T090000Z"}));
+}
+
+TEST(Render, ARuleNobodyCanReadIsRefusedInWords) {
+    auto t = meeting();
+    t.recurrence = {"RRULE:FREQ=SOMETIMES"};
+    EXPECT_EQ(refused(t), "bad_recurrence");
+    t.recurrence = {"RRULE:FREQ=SECONDLY"};
+    EXPECT_EQ(refused(t), "recurrence_too_often");
+}
+
+TEST(Render, OneOccurrenceDoesNotRepeat) {
+    auto t = meeting();
+    t.scope = edit_scope::this_one;
     t.recurrence = {"RRULE:FREQ=DAILY"};
-    EXPECT_EQ(refused(t), "recurrence_not_supported");
+    EXPECT_TRUE(rendered(t).recurrence.empty());
 }
 
 TEST(Render, WantsEvent) {

@@ -84,9 +84,16 @@ json::object write_event(event_write const& what, std::optional<std::string> con
     if (what.pushed.has(field::description) || what.pushed.has(field::footer))
         out["description"] = domain::join_description(v.description, v.footer);
     if (what.pushed.has(field::location)) out["location"] = v.location;
-    if (what.pushed.has(field::time)) {
+    // A series needs the zone its wall time lives in, which a single event may not have had.
+    bool const becomes_series = what.pushed.has(field::recurrence) && !v.recurrence.empty();
+    if (what.pushed.has(field::time) || becomes_series) {
         out["start"] = write_moment(v.time, true, kind);
         out["end"] = write_moment(v.time, false, kind);
+    }
+    if (becomes_series || (what.pushed.has(field::recurrence) && kind == write_kind::patch)) {
+        json::array lines;
+        for (auto const& line : v.recurrence) lines.emplace_back(line);
+        out["recurrence"] = std::move(lines);
     }
     if (what.pushed.has(field::color)) {
         if (!v.color_id.empty()) out["colorId"] = v.color_id;

@@ -69,6 +69,17 @@ TEST(WriteEvent, AnUnknownZoneGoesOutInUtcWithoutAZone) {
     EXPECT_TRUE(has(patched(what), R"("start":{"dateTime":"2026-11-25T09:00:00Z","date":null})"));
 }
 
+TEST(WriteEvent, ASeriesIsSentWithItsZoneAndBecomesSingleByAnEmptyList) {
+    auto what = with({field::recurrence});
+    what.values = {.title = "T", .time = timed(), .recurrence = {"RRULE:FREQ=DAILY"}};
+    EXPECT_TRUE(has(patched(what), R"("recurrence":["RRULE:FREQ=DAILY"])"));
+    EXPECT_TRUE(has(patched(what), R"("start":{"dateTime":"2026-11-25T10:00:00+01:00","timeZone":"Europe/Zurich")"));
+    what.values.recurrence.clear();
+    EXPECT_TRUE(has(patched(what), R"("recurrence":[])"));
+    EXPECT_FALSE(has(patched(what), "start"));
+    EXPECT_FALSE(has(inserted(what), "recurrence"));
+}
+
 TEST(WriteEvent, TheDescriptionCarriesTheFooterWheneverOneOfThemChanged) {
     auto what = with({field::footer});
     what.values.description = "Text";

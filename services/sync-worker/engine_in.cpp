@@ -35,19 +35,29 @@ void adopt(store::link_row& link, store::operation_row const& operation) {
     link.recorded_seq = std::max(link.recorded_seq, operation.sequence);
 }
 
-void removed_in_google(effects& e, bool conflict, surroundings const& around) {
+// What Google's side did, done with, in the item's history: what the task was before it.
+void note_deletion(effects& e, std::string why, surroundings const& around) {
+    store::operation_row history = new_operation(e, "pull", around);
+    history.state = "done";
+    history.who = "google";
+    history.why = std::move(why);
+    history.before = e.task.local;
+    e.new_operations.push_back(std::move(history));
+}
+
+void removed_in_google(effects& e, bool conflict, std::optional<instant> deleted_at, surroundings const& around) {
     std::int64_t const worked = e.task.dirty_seq;
-    domain::conflict_policy const policy = around.connection.policy;
-    bool const put_back = (conflict && policy == domain::conflict_policy::crm_wins) ||
-                          (!conflict && around.connection.on_delete == domain::delete_choice::put_back);
+    auto const winner = conflict ? whole_winner(around.connection.policy, newer_side(e.task, deleted_at)) : std::nullopt;
+    bool const put_back = winner == domain::side::crm || (!conflict && around.connection.on_delete == domain::delete_choice::put_back);
     if (put_back) {
+        note_deletion(e, conflict ? "edited_and_deleted_crm_won" : "deleted_in_google_put_back", around);
         next_generation(e);
         e.raise_dirty = true;
         e.task_changed = true;
         e.why = "put_back";
         return;
     }
-    if (conflict && policy != domain::conflict_policy::google_wins) {
+    if (conflict && !winner) {
         e.link->frozen = true;
         e.link->has_conflict = true;
         e.link->state_reason = "deleted_in_google";
@@ -63,6 +73,7 @@ void removed_in_google(effects& e, bool conflict, surroundings const& around) {
         return;
     }
     bool const unlink = !conflict && around.connection.on_delete == domain::delete_choice::unlink;
+    note_deletion(e, conflict ? "edited_and_deleted_google_won" : "deleted_in_google", around);
     end_link(e, "deleted_in_google");
     settle(e, worked, "removed");
     e.task.reason = unlink ? "unlinked" : "deleted_in_google";
@@ -75,16 +86,15 @@ void removed_in_google(effects& e, bool conflict, surroundings const& around) {
 // The CRM cancelled the task while a person edited the event: nobody knew of the other.
 bool edited_while_unwanted(effects& e, domain::merge const& what, surroundings const& around) {
     if (what.pull.empty() && what.conflicts.empty()) return false;
-    switch (around.connection.policy) {
-    case domain::conflict_policy::crm_wins: return false;
-    case domain::conflict_policy::google_wins:
+    auto const winner = whole_winner(around.connection.policy, newer_side(e.task, e.link->event_updated));
+    if (winner) note_deletion(e, winner == domain::side::crm ? "cancelled_and_edited_crm_won" : "cancelled_and_edited_google_won", around);
+    if (winner == domain::side::crm) return false;
+    if (winner == domain::side::google) {
         end_link(e, "kept_in_google");
         settle(e, e.task.dirty_seq, "removed");
         e.task.reason = "kept_in_google";
         e.why = "kept_in_google";
         return true;
-    case domain::conflict_policy::ask:
-    case domain::conflict_policy::last_write_wins: break;
     }
     e.link->frozen = true;
     e.link->has_conflict = true;
@@ -144,6 +154,7 @@ void take_over(effects& e, domain::merge const& what, domain::fields const& remo
         history.before = local_before;
         history.expected = *e.task.local;
         history.answer_etag = link.etag;
+        history.conflicts = what.conflicts;
         // recorded_seq counts writes only: the event keeps the stamp of our newest write while people edit it.
         e.new_operations.push_back(std::move(history));
     }
@@ -200,6 +211,7 @@ inbound event_seen(store::task_and_link rows, std::optional<store::operation_row
     view.deleting = !wanted && event.is_cancelled();
     view.policy = around.connection.policy;
     view.mode = around.connection.mode;
+    view.newer = newer_side(e.task, event.updated);
 
     domain::calendar_event shown = event;
     domain::fields remote, effective;
@@ -228,7 +240,7 @@ inbound event_seen(store::task_and_link rows, std::optional<store::operation_row
             update.reason = "event_removed";
             e.why = "removed_on_both_sides";
         } else {
-            removed_in_google(e, gone->conflict, around);
+            removed_in_google(e, gone->conflict, event.updated, around);
         }
         out.change = std::move(e);
         return out;
@@ -263,8 +275,9 @@ inbound event_seen(store::task_and_link rows, std::optional<store::operation_row
     }
 
     // Somebody edited. The plan is made again on the event as Google's spelling of the agreement allows.
-    domain::merge const what = link.base && e.task.local ? domain::plan(*link.base, *e.task.local, effective, view.policy, view.mode)
-                                                         : std::get<domain::merge_event>(step).what;
+    domain::merge const what = link.base && e.task.local
+                                   ? domain::plan(*link.base, *e.task.local, effective, view.policy, view.mode, view.newer)
+                                   : std::get<domain::merge_event>(step).what;
     finish_stamped(e, stamped, event);
     std::string const attendees_before = link.attendees_data;
     bool const shown_changed = note_event(link, event);

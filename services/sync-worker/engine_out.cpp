@@ -135,6 +135,7 @@ outbound patch(effects e, domain::merge const& what_to_do, surroundings const& a
     operation.why = std::string(what_to_do.reason);
     operation.if_match = e.link->etag;
     operation.send_updates = mail_for(e, what_to_do.push, around);
+    operation.conflicts = what_to_do.conflicts;
     domain::fields expected = effective_remote(*e.link, remote);
     for (field f : domain::all_fields)
         if (what_to_do.push.has(f)) domain::copy(f, what_to_do.merged, expected);
@@ -178,9 +179,12 @@ std::optional<outbound> after_deletion(effects& e, store::task_row const& before
     if (e.link || e.task.reason != "deleted_in_google") return {};
     bool const edited = !before.seen || !e.task.seen || !domain::differences(*before.seen, *e.task.seen).empty();
     bool const knows = e.task.snapshot.applied_update_seq >= e.task.pulled_seq && e.task.snapshot.applied_update_seq > 0;
-    if (edited && (knows || around.connection.policy == domain::conflict_policy::crm_wins)) return {};
+    // A message that does not say when its change was made arrived after the deletion was taken in.
+    auto const newer = e.task.snapshot.changed_at ? std::nullopt : std::optional(domain::side::crm);
+    auto const winner = whole_winner(around.connection.policy, newer);
+    if (edited && (knows || winner == domain::side::crm)) return {};
     std::int64_t const worked = e.task.dirty_seq;
-    if (!edited || around.connection.policy == domain::conflict_policy::google_wins) {
+    if (!edited || winner == domain::side::google) {
         settle(e, worked, "removed");
         e.why = "stays_deleted";
     } else {
@@ -216,6 +220,11 @@ outbound next_call(store::task_and_link rows, surroundings const& around) {
         return refuse(std::move(e), worked, refused->code, refused->explanation, "failed", around);
 
     bool const wanted = is_wanted(e, around);
+    if (e.link && freeze_is_over(*e.link, wanted)) {
+        e.link->frozen = false;
+        e.link->has_conflict = !e.link->conflicts.empty();
+        e.link_changed = true;
+    }
     if (wanted)
         if (auto stopped = after_deletion(e, before, around)) return std::move(*stopped);
     if (wanted && !e.task.local)
@@ -226,7 +235,8 @@ outbound next_call(store::task_and_link rows, surroundings const& around) {
         // What Google holds may have become news through the snapshot alone (a conflict settled, an older message of ours taken over).
         domain::fields const remote = *e.link->remote;
         domain::fields const effective = effective_remote(*e.link, remote);
-        domain::merge const what = domain::plan(*e.link->base, *e.task.local, effective, around.connection.policy, around.connection.mode);
+        domain::merge const what = domain::plan(*e.link->base, *e.task.local, effective, around.connection.policy, around.connection.mode,
+                                                newer_side(e.task, e.link->event_updated));
         if (!what.pull.empty()) take_over(e, what, remote, effective, around);
     }
 
@@ -236,6 +246,7 @@ outbound next_call(store::task_and_link rows, surroundings const& around) {
     view.policy = around.connection.policy;
     view.mode = around.connection.mode;
     if (e.link) {
+        view.newer = newer_side(e.task, e.link->event_updated);
         view.state = e.link->state;
         view.frozen = e.link->frozen;
         view.meet_pending = e.link->meet_pending;
@@ -298,7 +309,10 @@ effects write_answered(store::task_and_link rows, store::operation_row operation
     link.recorded_seq = std::max(link.recorded_seq, operation.sequence);
     link.state = domain::link_state::live;
     link.state_reason.clear();
+    // Our own write says nothing about when a person last changed the event.
+    std::optional<instant> const edited_at = link.event_updated;
     note_event(link, answer);
+    if (edited_at) link.event_updated = edited_at;
     e.link_changed = true;
     settle(e, worked, link.has_conflict ? "conflict" : "synced");
     domain::task_update& update = tell(e, domain::update_kind::synced, around);

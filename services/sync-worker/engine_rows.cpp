@@ -116,6 +116,30 @@ domain::fields effective_remote(store::link_row const& link, domain::fields cons
     return seen;
 }
 
+std::optional<domain::side> newer_side(store::task_row const& task, std::optional<instant> event_updated) {
+    instant const unknown{};
+    instant crm = task.snapshot.changed_at.value_or(task.received_at);
+    // A clock that runs ahead must not win every time.
+    if (task.received_at != unknown) crm = std::min(crm, task.received_at);
+    if (crm == unknown || !event_updated || crm == *event_updated) return {};
+    return crm > *event_updated ? domain::side::crm : domain::side::google;
+}
+
+std::optional<domain::side> whole_winner(domain::conflict_policy policy, std::optional<domain::side> newer) {
+    switch (policy) {
+    case domain::conflict_policy::ask: return {};
+    case domain::conflict_policy::crm_wins: return domain::side::crm;
+    case domain::conflict_policy::google_wins: return domain::side::google;
+    case domain::conflict_policy::last_write_wins: return newer;
+    }
+    return {};
+}
+
+bool freeze_is_over(store::link_row const& link, bool wanted) {
+    if (!link.frozen) return false;
+    return link.state_reason == "cancelled_in_crm" ? wanted : link.state_reason == "deleted_in_google" && !wanted;
+}
+
 std::optional<domain::refusal> absorb_snapshot(effects& e, surroundings const& around) {
     if (e.task.absorbed_version >= e.task.version) return {};
     if (!domain::wants_event(e.task.snapshot) || e.task.deleted) {
@@ -224,6 +248,7 @@ bool note_event(store::link_row& link, domain::calendar_event const& event) {
         shown = true;
     }
     link.meet_pending = event.conference_status == "pending";
+    if (event.updated) link.event_updated = event.updated;
     if (!event.attendees_omitted) {
         std::string attendees = "[";
         for (domain::event_attendee const& a : event.attendees) {
@@ -256,6 +281,7 @@ void next_generation(effects& e) {
     link.base.reset();
     link.google_base.reset();
     link.remote.reset();
+    link.event_updated.reset();
     link.meet_link.clear();
     link.meet_id.clear();
     link.attendees_data = "[]";

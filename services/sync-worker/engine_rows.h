@@ -20,6 +20,14 @@ domain::task_update& tell_changes(effects& e, domain::field_set changed, surroun
 // The event as the plan must see it: a field Google spells as it did at the last agreement is unchanged, whatever the spelling.
 domain::fields effective_remote(store::link_row const& link, domain::fields const& remote);
 
+// Which side was changed last, for last_write_wins: the CRM when a person made the change, as far as it says (never after its message
+// arrived), else when the message arrived; Google when the event last changed. Empty when one of them is unknown, or both are equal.
+std::optional<domain::side> newer_side(store::task_row const& task, std::optional<instant> event_updated);
+// Who wins a conflict on the whole link (edit against delete); empty: the user decides.
+std::optional<domain::side> whole_winner(domain::conflict_policy policy, std::optional<domain::side> newer);
+// True when `link` is frozen by a conflict that the CRM has since ended by itself: cancelled and wanted again, or edited and cancelled.
+bool freeze_is_over(store::link_row const& link, bool wanted);
+
 // Takes in a snapshot newer than the last absorbed one. Empty: done (or nothing new). Else why it cannot be an event.
 std::optional<domain::refusal> absorb_snapshot(effects& e, surroundings const& around);
 bool is_wanted(effects const& e, surroundings const& around);

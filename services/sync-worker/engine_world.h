@@ -27,6 +27,8 @@ public:
     void google_edit(std::string const& field, std::string const& value);
     void google_delete();
     void google_adds_guest(std::string const& email);
+    void google_answers(std::string const& email, std::string const& response);
+    void google_finishes_conference(std::string const& meet_link);
     // --- calbridge ---
     void push(fault with = fault::none);  // one decision and its call
     void pull();                          // the event, when it exists or existed
@@ -42,6 +44,7 @@ public:
     std::vector<store::operation_row> operations;
     std::vector<domain::task_update> updates;
     domain::task_changed crm_task;
+    instant now{std::chrono::sys_days{std::chrono::year(2026) / 11 / 1}};  // stands still unless a test moves it
     int google_writes{0};
     int events_created{0};
 

@@ -4,6 +4,7 @@
 #include "tests/emulator/calendars.h"
 #include "tests/emulator/control_words.h"
 #include "tests/emulator/events.h"
+#include "tests/emulator/person.h"
 #include "tests/emulator/push.h"
 #include "tests/emulator/series.h"
 #include "tests/emulator/times.h"
@@ -169,6 +170,17 @@ reply control::events(request const& r, calendar& cal, std::vector<std::string> 
             if (auto no = check(r.method, "/calendar/v3/calendars/x/events/y")) return *no;
             return write_event(c_, cal, at[3], body, r.method == "PUT", {}, person, seen);
         }
+    }
+    if (at.size() == 5 && r.method == "POST" && (at[4] == "edit" || at[4] == "remove")) {
+        auto const scope = text_at(body, "scope", "all");
+        if (scope != "one" && scope != "following" && scope != "all") return wrong("scope is one, following or all");
+        person_edit edit{.calendar = cal.id, .event = at[3], .remove = at[4] == "remove", .new_id = flag_at(body, "new_id"), .as = who};
+        edit.over = scope == "one"         ? person_edit::scope::one
+                    : scope == "following" ? person_edit::scope::following
+                                           : person_edit::scope::all;
+        if (auto const* change = object_at(body, "change")) edit.change = *change;
+        edit.send_updates = person.send_updates;
+        return edit_as_person(c_, edit);
     }
     if (at.size() == 5 && r.method == "POST" && at[4] == "rsvp") {
         auto const email = lower(text_at(body, "email", cal.id));

@@ -27,6 +27,7 @@ void each(Knobs& k, Visit&& visit) {
     visit("sync_token_days", k.sync_token_days);
     visit("acl_change_kills_tokens", k.acl_change_kills_tokens);
     visit("exceptions_first", k.exceptions_first);
+    visit("tail_first", k.tail_first);
     visit("expansion_max", k.expansion_max);
     visit("expansion_window_max", k.expansion_window_max);
     visit("forbid_undelete", k.forbid_undelete);

@@ -30,6 +30,7 @@ struct knobs {
     std::int64_t sync_token_days{0};  // 0: tokens do not age by themselves
     bool acl_change_kills_tokens{true};
     bool exceptions_first{false};              // listings show exceptions before their masters
+    bool tail_first{false};                    // a person's "this and following" writes the new series before it trims the old one
     std::int64_t expansion_max{730};           // occurrences of one series when a listing names no timeMax
     std::int64_t expansion_window_max{20000};  // and when it names one
     bool forbid_undelete{false};               // writing status confirmed on a deleted event answers 403

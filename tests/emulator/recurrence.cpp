@@ -1,6 +1,6 @@
 #include "tests/emulator/recurrence.h"
 
-#include "tests/emulator/event_rules.h"
+#include "tests/emulator/recurrence_parts.h"
 #include "tests/emulator/times.h"
 
 #include <libical/ical.h>
@@ -15,55 +15,6 @@ namespace calbridge::emulator {
 namespace {
 
 constexpr std::size_t starts_walked_max = 200000;
-
-struct line {
-    std::string_view name, parameters, value;
-};
-
-std::optional<line> read_line(std::string_view text) {
-    auto const end = text.find_first_of(":;");
-    auto const colon = text.find(':');
-    if (end == std::string_view::npos || colon == std::string_view::npos) return std::nullopt;
-    line out{.name = text.substr(0, end), .value = text.substr(colon + 1)};
-    if (end < colon) out.parameters = text.substr(end + 1, colon - end - 1);
-    static constexpr std::array known{"RRULE", "EXRULE", "RDATE", "EXDATE"};
-    if (std::ranges::find(known, out.name) == known.end() || out.value.empty()) return std::nullopt;
-    return out;
-}
-
-// "20261125", "20261125T100000" or the same with Z. Wall time of `zone` when it has no Z.
-struct basic_time {
-    instant at;
-    bool is_date{false};
-};
-std::optional<basic_time> read_basic(std::string_view text, std::string_view zone) {
-    if (text.size() != 8 && text.size() != 15 && text.size() != 16) return std::nullopt;
-    if (!std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || c == 'T' || c == 'Z'; })) return std::nullopt;
-    std::string const date = std::string(text.substr(0, 4)) + "-" + std::string(text.substr(4, 2)) + "-" + std::string(text.substr(6, 2));
-    if (text.size() == 8) {
-        auto const at = parse_date(date);
-        return at ? std::optional(basic_time{*at, true}) : std::nullopt;
-    }
-    if (text[8] != 'T' || (text.size() == 16 && text[15] != 'Z')) return std::nullopt;
-    auto const clock = std::string(text.substr(9, 2)) + ":" + std::string(text.substr(11, 2)) + ":" + std::string(text.substr(13, 2));
-    auto const at = parse_in_zone(date + "T" + clock + (text.size() == 16 ? "Z" : ""), zone.empty() ? std::string_view("UTC") : zone);
-    return at ? std::optional(basic_time{*at, false}) : std::nullopt;
-}
-
-// The dates of an RDATE or EXDATE line; empty when they cannot be read or are of the other kind.
-std::optional<std::vector<instant>> read_dates(line const& l, series const& s) {
-    std::string_view zone = s.zone;
-    for (auto const part : split(l.parameters, ';'))
-        if (part.starts_with("TZID=")) zone = part.substr(5);
-    if (!s.all_day && !is_zone(zone)) return std::nullopt;
-    std::vector<instant> out;
-    for (auto const part : split(l.value, ',')) {
-        auto const at = read_basic(part, zone);
-        if (!at || at->is_date != s.all_day) return std::nullopt;
-        out.push_back(at->at);
-    }
-    return out;
-}
 
 icaltimetype wall_time(instant wall, bool all_day) {
     auto const seconds = std::chrono::duration_cast<std::chrono::seconds>(wall.time_since_epoch()).count();
@@ -145,7 +96,7 @@ sources open(series const& s) {
     for (auto const& text : s.lines) {
         auto const l = read_line(text);
         if (!l) continue;
-        if (l->name.ends_with("RULE")) {
+        if (l->is_rule()) {
             if (auto const rule = read_rule(l->value)) (l->name == "RRULE" ? out.rules : out.exrules).emplace_back(*rule, s);
         } else if (auto const dates = read_dates(*l, s)) {
             if (l->name == "RDATE") out.dates.insert(out.dates.end(), dates->begin(), dates->end());
@@ -166,33 +117,6 @@ bool is_excluded(sources& all, instant at) {
     return out;
 }
 
-// "FREQ=DAILY;COUNT=5" with one part replaced or, when `value` is empty, left out.
-std::string with_part(std::string_view rule, std::string_view name, std::string const& value) {
-    std::string out;
-    for (auto const part : split(rule, ';')) {
-        if (part.empty() || part.substr(0, part.find('=')) == name) continue;
-        out += (out.empty() ? "" : ";") + std::string(part);
-    }
-    if (!value.empty()) out += ";" + std::string(name) + "=" + value;
-    return out;
-}
-
-std::size_t starts_before(series const& s, instant from) {
-    std::size_t n = 0;
-    walk(s, [&](instant at) { return at < from && ++n > 0; });
-    return n;
-}
-
-// Dates of the line that pass; an empty line when none does.
-std::string with_dates(line const& l, series const& s, std::function<bool(instant)> const& wanted) {
-    std::string kept;
-    auto const dates = read_dates(l, s);
-    for (auto const at : dates ? *dates : std::vector<instant>{})
-        if (wanted(at)) kept += (kept.empty() ? "" : ",") + (s.all_day ? format_basic_date(at) : format_basic_utc(at));
-    if (kept.empty()) return {};
-    return std::string(l.name) + (s.all_day ? ";VALUE=DATE:" : ":") + kept;
-}
-
 }  // namespace
 
 series series_of(event const& master, calendar const& cal) {
@@ -208,7 +132,7 @@ std::string fault_in(series const& s) {
     for (auto const& text : s.lines) {
         auto const l = read_line(text);
         if (!l) return "a line is not of RRULE, EXRULE, RDATE, EXDATE";
-        if (!l->name.ends_with("RULE")) {
+        if (!l->is_rule()) {
             if (!read_dates(*l, s)) return "a date cannot be read or is of the wrong kind";
             continue;
         }
@@ -275,55 +199,6 @@ std::optional<instance_name> read_instance_id(std::string_view id) {
     auto const at = read_basic(text, "UTC");
     if (!at) return std::nullopt;
     return instance_name{id.substr(0, mark), at->at, at->is_date};
-}
-
-std::vector<std::string> lines_before(series const& s, instant from) {
-    std::vector<std::string> out;
-    for (auto const& text : s.lines) {
-        auto const l = read_line(text);
-        if (!l) continue;
-        if (!l->name.ends_with("RULE")) {
-            if (auto kept = with_dates(*l, s, [&](instant at) { return at < from; }); !kept.empty()) out.push_back(std::move(kept));
-            continue;
-        }
-        auto const rule = read_rule(l->value);
-        if (rule && rule->count > 0 && l->name == "RRULE") {
-            series only = s;
-            only.lines = {text};
-            out.push_back("RRULE:" + with_part(l->value, "COUNT", std::to_string(starts_before(only, from))));
-            continue;
-        }
-        if (rule && rule->count > 0) {
-            out.push_back(text);
-            continue;
-        }
-        auto const until = s.all_day ? format_basic_date(from - std::chrono::days(1)) : format_basic_utc(from - std::chrono::seconds(1));
-        out.push_back(std::string(l->name) + ":" + with_part(l->value, "UNTIL", until));
-    }
-    return out;
-}
-
-std::vector<std::string> lines_from(series const& s, instant from) {
-    std::vector<std::string> out;
-    for (auto const& text : s.lines) {
-        auto const l = read_line(text);
-        if (!l) continue;
-        if (!l->name.ends_with("RULE")) {
-            if (auto kept = with_dates(*l, s, [&](instant at) { return at >= from; }); !kept.empty()) out.push_back(std::move(kept));
-            continue;
-        }
-        auto const rule = read_rule(l->value);
-        if (rule && rule->count > 0) {
-            series only = s;
-            only.lines = {text};
-            auto const before = static_cast<int>(starts_before(only, from));
-            if (rule->count <= before) continue;
-            out.push_back(std::string(l->name) + ":" + with_part(l->value, "COUNT", std::to_string(rule->count - before)));
-            continue;
-        }
-        out.push_back(text);
-    }
-    return out;
 }
 
 }  // namespace calbridge::emulator

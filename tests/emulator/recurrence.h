@@ -44,5 +44,8 @@ std::optional<instance_name> read_instance_id(std::string_view id);
 std::vector<std::string> lines_before(series const& s, instant from);
 // The lines of what follows: COUNT less what came before, dates before the cut go.
 std::vector<std::string> lines_from(series const& s, instant from);
+// The lines of `from` when its first start becomes that of `to`: UNTIL and dates move along, weekdays and the day of the month turn with
+// the day.
+std::vector<std::string> lines_shifted(series const& from, series const& to);
 
 }  // namespace calbridge::emulator

@@ -7,6 +7,7 @@
 #include "tests/emulator/events.h"
 #include "tests/emulator/oauth.h"
 #include "tests/emulator/page.h"
+#include "tests/emulator/person.h"
 #include "tests/emulator/push.h"
 #include "tests/emulator/times.h"
 
@@ -207,6 +208,7 @@ void world::add_client(oauth_client client) {
     auto id = client.id;
     state_->all.clients.insert_or_assign(std::move(id), std::move(client));
 }
+reply world::person(person_edit const& edit) { return edit_as_person(state_->all, edit); }
 void world::set_base_url(std::string url) { state_->all.options.base_url = std::move(url); }
 knobs& world::settings() { return state_->all.knob; }
 std::vector<violation> const& world::violations() const { return state_->all.violations; }

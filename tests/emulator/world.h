@@ -22,6 +22,18 @@ struct world_options {
     std::size_t log_max{50000};
 };
 
+// What a person does to an event in the calendar's web page.
+struct person_edit {
+    enum class scope { one, following, all };
+    std::string calendar, event;  // the event's id, or an instance's
+    scope over{scope::all};
+    bj::object change{};  // as in a PATCH of the instance that was clicked; times move the whole series along
+    bool remove{false};   // instead of a change
+    bool new_id{false};   // following: the new series gets an id and iCalUID of its own, not {old}_R{start} and the old iCalUID
+    std::string as{};     // who; empty: the calendar's owner
+    std::string send_updates{};
+};
+
 class world {
 public:
     // `rules` and `time` must outlive the world.
@@ -50,6 +62,8 @@ public:
     void add_user(std::string const& email, std::string const& time_zone = "Europe/Zurich");
     void add_client(oauth_client client);
     void set_base_url(std::string url);
+    // Google's answer: the event that was written (of "following", the new series), or an error.
+    reply person(person_edit const& edit);
     knobs& settings();
     std::vector<violation> const& violations() const;
     std::uint64_t requests_handled() const;

@@ -52,6 +52,14 @@ std::optional<side> winner_of(conflict_policy policy, sync_mode mode, std::optio
     return {};
 }
 
+// Of two series the zone is part of the time, because wall times live in it. Whether these are series is the same question for all versions
+// of a plan, asked of what they will agree on: else a field could look changed once another one was.
+bool same_in(bool series, field f, fields const& a, fields const& b) {
+    if (f != field::time) return same(f, a, b);
+    if (!(a.time == b.time)) return false;
+    return !series || a.time.all_day || a.time.zone.empty() || b.time.zone.empty() || a.time.zone == b.time.zone;
+}
+
 struct planner {
     fields const& base;
     fields const& local;
@@ -60,6 +68,9 @@ struct planner {
     sync_mode mode;
     std::optional<side> newer;
     merge out;
+    bool series{false};
+
+    bool alike(field f, fields const& a, fields const& b) const { return same_in(series, f, a, b); }
 
     void take_crm(field f) {
         out.push.add(f);
@@ -79,10 +90,10 @@ struct planner {
     }
 
     void plan_plain(field f) {
-        bool const here = !same(f, base, local);
-        bool const there = !same(f, base, remote);
+        bool const here = !alike(f, base, local);
+        bool const there = !alike(f, base, remote);
         if (here && there) {
-            if (same(f, local, remote)) copy(f, local, out.new_base);
+            if (alike(f, local, remote)) copy(f, local, out.new_base);
             else settle(f);
         } else if (here && pushes(mode)) {
             take_crm(f);
@@ -171,11 +182,15 @@ merge plan(fields const& base, fields const& local, fields const& remote, confli
            std::optional<side> newer) {
     planner p{base, local, remote, policy, mode, newer, merge{.merged = local, .new_base = base}};
     if (mode != sync_mode::busy_only) {
+        p.plan_plain(field::recurrence);
+        p.series = !p.out.new_base.recurrence.empty();
         for (auto const f : all_fields) {
+            if (f == field::recurrence) continue;
             if (is_push_only(f)) p.plan_push_only(f);
             else if (f == field::guests) p.plan_guests();
             else p.plan_plain(f);
         }
+        std::ranges::sort(p.out.conflicts, {}, &field_conflict::which);
     }
     p.out.reason = p.reason();
     return std::move(p.out);
@@ -191,15 +206,21 @@ fields agreed_now(merge const& planned, fields const& base) {
 
 absorbed absorb(fields const& seen, fields const& local, fields const& base, fields const& snapshot, bool knows_our_updates) {
     absorbed out{.local = local, .base = base};
-    for (auto const f : all_fields) {
-        bool const pulled = !same(f, seen, local);
-        bool const touched = knows_our_updates && pulled ? !same(f, snapshot, local) : !same(f, snapshot, seen);
-        if (!touched || same(f, snapshot, local)) continue;
+    auto const take = [&](field f, bool series) {
+        auto const alike = [&](fields const& a, fields const& b) { return same_in(series, f, a, b); };
+        bool const pulled = !alike(seen, local);
+        bool const touched = knows_our_updates && pulled ? !alike(snapshot, local) : !alike(snapshot, seen);
+        if (!touched || alike(snapshot, local)) return;
         copy(f, snapshot, out.local);
         out.edited.add(f);
-        if (!pulled || knows_our_updates) continue;
+        if (!pulled || knows_our_updates) return;
         out.blind.add(f);
         copy(f, seen, out.base);
+    };
+    take(field::recurrence, false);
+    bool const series = !out.local.recurrence.empty();
+    for (auto const f : all_fields) {
+        if (f != field::recurrence) take(f, series);
     }
     return out;
 }

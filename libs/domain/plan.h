@@ -40,7 +40,7 @@ struct merge {
 // by `policy` (`newer` is only looked at for last_write_wins; absent there means ask). Guests merge as sets and never conflict. push-only
 // fields: remote changes are left alone. Mode crm_to_google never pulls (remote changes to a field stay until the CRM changes that field;
 // then the conflict is settled for the CRM), google_to_crm never pushes (the mirror image), busy_only does neither. A quiet plan may still
-// move new_base: both sides made the same edit. Store it.
+// move new_base: both sides made the same edit. Store it. The zone belongs to the time of what both sides will agree is a series.
 merge plan(fields const& base, fields const& local, fields const& remote, conflict_policy policy, sync_mode mode,
            std::optional<side> newer = {});
 // The base to store when the pull is done and the push is still to come: new_base, with the old base where a push is due.

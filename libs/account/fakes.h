@@ -57,9 +57,16 @@ public:
     std::vector<std::pair<std::string, std::string>> stopped;
     std::function<google::answer<void>()> on_stop;
 
-    task<google::answer<std::vector<google::calendar_entry>>> calendar_list(secret const& token, deadline) override {
+    std::vector<std::optional<std::string>> listed_since;
+    std::optional<std::string> next_sync_token;
+
+    task<google::answer<google::calendar_listing>> calendar_list(secret const& token, std::optional<std::string> sync_token,
+                                                                 deadline) override {
         if (!on_calendar_list) throw std::logic_error("a calendar list nobody expected");
-        co_return on_calendar_list(token.reveal());
+        listed_since.push_back(std::move(sync_token));
+        auto entries = on_calendar_list(token.reveal());
+        if (!entries) co_return entries.error();
+        co_return google::calendar_listing{std::move(*entries), next_sync_token};
     }
     task<google::answer<void>> stop(secret const&, std::string channel_id, std::string resource_id, deadline) override {
         stopped.emplace_back(std::move(channel_id), std::move(resource_id));

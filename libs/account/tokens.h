@@ -56,8 +56,9 @@ result<opened_grant> open_grant(crypto::key_ring const& ring, tenant_id const& t
 // A stored integration's client secret, bound to its row.
 bytes seal_client_secret(crypto::key_ring const& ring, tenant_id const& tenant, integration_id integration, secret const& client_secret);
 
-// Reads the calendar list and stores it. Returns the calendars that have work now; the caller publishes the wake-ups.
+// Reads the calendar list (`whole`, or only what changed since the last time if that is known) and stores it. Returns the calendars that
+// have work now; the caller publishes the wake-ups. errc::conflict: somebody else read it at the same time.
 task<result<std::vector<store::wake>>> discover_calendars(pg::database& db, google::calendar_api& api, secret token, tenant_id tenant,
-                                                          connection_id connection, deadline at);
+                                                          connection_id connection, bool whole, deadline at);
 
 }  // namespace calbridge::account

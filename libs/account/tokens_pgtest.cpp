@@ -395,7 +395,7 @@ TEST_F(Tokens, DiscoveringCalendarsSelectsThePrimaryAndSaysWhereWorkIs) {
     auto body = [](Tokens& t, fake_calendars& google) -> task<void> {
         co_await t.connect(t.id_, 3600s, "sub");
         secret const token("access");
-        auto const wakes = co_await discover_calendars(*t.gateway_, google, token, tenant, t.id_, in(10s));
+        auto const wakes = co_await discover_calendars(*t.gateway_, google, token, tenant, t.id_, true, in(10s));
         EXPECT_TRUE(wakes) << (wakes ? "" : wakes.error().context);
         if (wakes) EXPECT_EQ(wakes->size(), 1u);
         auto const known = co_await store::calendars_of(*t.gateway_, tenant, t.id_);
@@ -403,7 +403,7 @@ TEST_F(Tokens, DiscoveringCalendarsSelectsThePrimaryAndSaysWhereWorkIs) {
         google.on_calendar_list = [](std::string_view) {
             return google::answer<std::vector<google::calendar_entry>>(google::call_error{.code = errc::unavailable});
         };
-        auto const failed = co_await discover_calendars(*t.gateway_, google, token, tenant, t.id_, in(10s));
+        auto const failed = co_await discover_calendars(*t.gateway_, google, token, tenant, t.id_, true, in(10s));
         EXPECT_FALSE(failed);
     };
     run(body(*this, calendars));

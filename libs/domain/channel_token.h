@@ -22,7 +22,7 @@ inline constexpr std::size_t channel_token_bytes_max = 96;
 
 struct channel_token_content {
     connection_id connection;
-    calendar_id calendar;
+    calendar_id calendar;  // nil: the connection's calendar list
     instant created;  // to the minute
 };
 

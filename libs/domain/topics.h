@@ -69,7 +69,7 @@ struct calendar_changed {
     tenant_id tenant;  // may be empty when ingest could not ask PostgreSQL
     user_id user;
     connection_id connection;
-    calendar_id calendar;
+    calendar_id calendar;  // nil: the connection's calendar list (push only)
     cause why{cause::push};
     std::optional<channel_id> channel;  // push only
     std::int64_t message_number{};      // push only

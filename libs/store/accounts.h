@@ -58,14 +58,29 @@ task<result<std::optional<connection_row>>> find_connection(pg::database& db, te
 // The connection, in any status, of this user with this Google account.
 task<result<std::optional<connection_row>>> find_connection_of(pg::database& db, tenant_id tenant, user_id user, std::string google_sub);
 
+// How far the calendar list has been read.
+struct list_state {
+    std::optional<std::string> sync_token;
+    std::int64_t dirty_seq{};
+};
+task<result<list_state>> read_list_state(pg::database& db, tenant_id tenant, connection_id connection);
+
 struct discovered_calendar {
     std::string google_id, summary, time_zone, access_role;
-    bool is_primary{}, deleted{};
+    bool is_primary{}, deleted{}, hidden{};
 };
-// Upserts what the calendar list shows (access role, zone, name), marks the rest missing_since; on the first discovery selects the primary
-// and makes it default, raises its dirty counter, and places the user's waiting tasks. Returns the calendars with new work.
+struct calendar_findings {
+    std::vector<discovered_calendar> found;
+    bool whole{true};  // false: only what changed since `began.sync_token`
+    list_state began;  // before Google was asked
+    std::optional<std::string> sync_token;
+};
+// Upserts what the calendar list shows (access role, zone, name). Hidden (but for the primary), deleted and, in a whole reading, unlisted
+// calendars are marked missing_since with their reason, and nothing of theirs is removed; one that is back goes on with a full pass. One
+// that may be written again gets its refused tasks again. On the first discovery selects the primary and makes it default. Places the
+// user's waiting tasks. Returns the calendars with new work. errc::conflict when the list was read by somebody else meanwhile.
 task<result<std::vector<wake>>> save_calendars(pg::transaction& tx, tenant_id tenant, connection_id connection,
-                                               std::vector<discovered_calendar> found);
+                                               calendar_findings const& findings);
 task<result<std::vector<calendar_row>>> calendars_of(pg::database& db, tenant_id tenant, connection_id connection);
 
 }  // namespace calbridge::store

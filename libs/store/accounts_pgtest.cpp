@@ -39,7 +39,11 @@ public:
     }
     task<std::vector<wake>> discover(connection_id connection, std::vector<discovered_calendar> found) {
         auto tx = co_await db_->begin(tenant_);
-        auto wakes = co_await save_calendars(**tx, tenant_, connection, std::move(found));
+        auto began = co_await read_list_state(*db_, tenant_, connection);
+        calendar_findings findings;
+        findings.found = std::move(found);
+        if (began) findings.began = std::move(*began);
+        auto wakes = co_await save_calendars(**tx, tenant_, connection, findings);
         if (!worked(wakes)) co_return std::vector<wake>{};
         auto const committed = co_await (*tx)->commit();
         worked(committed);

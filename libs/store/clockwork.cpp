@@ -7,13 +7,23 @@ namespace calbridge::store {
 namespace {
 
 constexpr pg::statement polls{"claim_polls",
-                              "SELECT tenant_id, user_id, calendar_id, degraded FROM claim_polls($1::bigint::integer, $2, $3, $4)"};
+                              "SELECT tenant_id, user_id, calendar_id, degraded, misses_before, misses "
+                              "FROM claim_polls($1::bigint::integer, $2, $3, $4)"};
 constexpr pg::statement overdue{"overdue_work", "SELECT tenant_id, user_id, calendar_id FROM overdue_work($1::bigint::integer, $2)"};
 constexpr pg::statement waiting{"place_waiting_tasks",
                                 "SELECT tenant_id, user_id, calendar_id FROM place_waiting_tasks($1::bigint::integer)"};
 constexpr pg::statement idle{"claim_idle_grants", "SELECT tenant_id, connection_id FROM claim_idle_grants($1::bigint::integer)"};
-constexpr pg::statement stale{"claim_stale_discoveries",
-                              "SELECT tenant_id, connection_id FROM claim_stale_discoveries($1::bigint::integer)"};
+constexpr pg::statement discoveries{"claim_discoveries",
+                                    "SELECT tenant_id, connection_id, whole, failures FROM claim_discoveries($1::bigint::integer)"};
+constexpr pg::statement not_discovered{"discovery_failed", R"(
+    UPDATE user_calendar_connections SET discovery_failures = discovery_failures + 1,
+    discovery_claimed_until = now() + $3 * interval '1 millisecond'
+    WHERE tenant_id = $1 AND connection_id = $2)"};
+constexpr pg::statement departures{"claim_departures",
+                                   "SELECT tenant_id, connection_id, since FROM claim_departures($1::bigint::integer, $2)"};
+constexpr pg::statement orphans{"put_right_orphans",
+                                "SELECT what, tenant_id, user_id, calendar_id FROM put_right_orphans($1::bigint::integer, $2)"};
+constexpr pg::statement stuck{"stuck_outboxes", "SELECT tenant_id, messages FROM stuck_outboxes($1)"};
 constexpr pg::statement sweep{"retain", "SELECT retain($1::bigint::integer)"};
 constexpr pg::statement figures{"read_backlog", R"(
     SELECT pending_calendars, pending_tasks, outbox_pending, calendars_without_channel, oldest_pending_seconds
@@ -62,6 +72,8 @@ task<result<std::vector<poll_duty>>> claim_polls(pg::database& db, int most, std
         poll_duty d;
         d.where = read_wake(r);
         d.degraded = r.boolean();
+        d.misses_before = r.small();
+        d.misses = r.small();
         duties.push_back(std::move(d));
     }
     co_return duties;
@@ -91,12 +103,81 @@ task<result<std::vector<idle_grant>>> idle_grants(pg::database& db, int most) {
     co_return read_grants(*rows);
 }
 
-task<result<std::vector<idle_grant>>> stale_discoveries(pg::database& db, int most) {
+task<result<std::vector<discovery_duty>>> claim_discoveries(pg::database& db, int most) {
     pg::params with;
     with.add(most);
-    auto const rows = co_await pg::run_once_untenanted(db, stale, std::move(with));
+    auto const rows = co_await pg::run_once_untenanted(db, discoveries, std::move(with));
     if (!rows) co_return rows.error();
-    co_return read_grants(*rows);
+    std::vector<discovery_duty> duties;
+    for (std::size_t i = 0; i < rows->size(); ++i) {
+        row_reader r(*rows, i);
+        discovery_duty d;
+        d.tenant = r.tenant();
+        d.connection = connection_id{r.id()};
+        d.whole = r.boolean();
+        d.failures = r.small();
+        duties.push_back(std::move(d));
+    }
+    co_return duties;
+}
+
+task<result<void>> discovery_failed(pg::database& db, tenant_id tenant, connection_id connection, std::chrono::milliseconds retry_in) {
+    pg::params with;
+    with.add(tenant).add(connection).add(static_cast<std::int64_t>(retry_in.count()));
+    auto const rows = co_await pg::run_once(db, tenant, not_discovered, std::move(with));
+    if (!rows) co_return rows.error();
+    co_return result<void>{};
+}
+
+task<result<std::vector<departure>>> claim_departures(pg::database& db, int most, std::chrono::milliseconds life) {
+    pg::params with;
+    with.add(most).add(static_cast<std::int64_t>(life.count()));
+    auto const rows = co_await pg::run_once_untenanted(db, departures, std::move(with));
+    if (!rows) co_return rows.error();
+    std::vector<departure> duties;
+    for (std::size_t i = 0; i < rows->size(); ++i) {
+        row_reader r(*rows, i);
+        departure d;
+        d.tenant = r.tenant();
+        d.connection = connection_id{r.id()};
+        d.since = r.time();
+        duties.push_back(std::move(d));
+    }
+    co_return duties;
+}
+
+task<result<std::vector<orphan>>> put_right_orphans(pg::database& db, int most, std::chrono::milliseconds age) {
+    pg::params with;
+    with.add(most).add(static_cast<std::int64_t>(age.count()));
+    auto const rows = co_await pg::run_once_untenanted(db, orphans, std::move(with));
+    if (!rows) co_return rows.error();
+    std::vector<orphan> found;
+    for (std::size_t i = 0; i < rows->size(); ++i) {
+        row_reader r(*rows, i);
+        orphan o;
+        o.what = r.text();
+        o.tenant = r.tenant();
+        user_id user(r.text());
+        if (auto const calendar = r.id_or_null()) o.where = wake{o.tenant, std::move(user), calendar_id{*calendar}};
+        found.push_back(std::move(o));
+    }
+    co_return found;
+}
+
+task<result<std::vector<stuck_outbox>>> stuck_outboxes(pg::database& db, std::chrono::milliseconds age) {
+    pg::params with;
+    with.add(static_cast<std::int64_t>(age.count()));
+    auto const rows = co_await pg::run_once_untenanted(db, stuck, std::move(with));
+    if (!rows) co_return rows.error();
+    std::vector<stuck_outbox> found;
+    for (std::size_t i = 0; i < rows->size(); ++i) {
+        row_reader r(*rows, i);
+        stuck_outbox o;
+        o.tenant = r.tenant();
+        o.messages = r.integer();
+        found.push_back(std::move(o));
+    }
+    co_return found;
 }
 
 task<result<std::int64_t>> retain(pg::database& db, int most) {

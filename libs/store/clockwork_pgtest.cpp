@@ -160,8 +160,7 @@ TEST_F(Clockwork, FailuresAreCountedAndWaitedOut) {
             EXPECT_EQ(opening.size(), 1U);
             EXPECT_EQ(opening.at(0).failures, n - 1);
             auto const pending = co_await t.open_pending(opening.at(0));
-            auto const failures =
-                co_await channel_failed(*t.db_, pending.tenant, t.calendar_, pending.id, "unavailable", false, n == 3, 600s);
+            auto const failures = co_await channel_failed(*t.db_, pending, "unavailable", false, n == 3, 600s);
             EXPECT_TRUE(worked(failures) && *failures == n);
             EXPECT_TRUE((co_await t.duties()).empty());
             t.channel_is_due();
@@ -177,8 +176,7 @@ TEST_F(Clockwork, ARefusedCalendarIsRememberedAndRetriedRarely) {
     run([](Clockwork& t) -> task<void> {
         auto const opening = co_await t.duties();
         auto const pending = co_await t.open_pending(opening.at(0));
-        auto const failures =
-            co_await channel_failed(*t.db_, pending.tenant, t.calendar_, pending.id, "pushNotSupported", true, false, 168h);
+        auto const failures = co_await channel_failed(*t.db_, pending, "pushNotSupported", true, false, 168h);
         worked(failures);
         EXPECT_EQ(t.of_calendar(t.calendar_, "pushable"), "f");
         EXPECT_TRUE((co_await t.duties()).empty());
@@ -268,7 +266,7 @@ TEST_F(Clockwork, TasksThatMissedTheirDiscoveryArePlaced) {
 TEST_F(Clockwork, IdleGrantsAndStaleDiscoveriesAreNamedOnceInAWhile) {
     run([](Clockwork& t) -> task<void> {
         auto const used = co_await idle_grants(*t.db_, 10);
-        auto const read = co_await stale_discoveries(*t.db_, 10);
+        auto const read = co_await claim_discoveries(*t.db_, 10);
         EXPECT_TRUE(worked(used) && used->empty());
         EXPECT_TRUE(worked(read) && read->empty());
         t.sql(
@@ -276,7 +274,7 @@ TEST_F(Clockwork, IdleGrantsAndStaleDiscoveriesAreNamedOnceInAWhile) {
             "hours'");
         for (std::size_t const expected : {1U, 0U}) {
             auto const idle = co_await idle_grants(*t.db_, 10);
-            auto const stale = co_await stale_discoveries(*t.db_, 10);
+            auto const stale = co_await claim_discoveries(*t.db_, 10);
             EXPECT_TRUE(worked(idle) && idle->size() == expected);
             EXPECT_TRUE(worked(stale) && stale->size() == expected);
         }

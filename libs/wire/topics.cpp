@@ -292,7 +292,9 @@ result<domain::calendar_changed> decode_calendar_changed(std::string_view value,
     if (!message.tenant_id().empty()) check.id(message.tenant_id(), "tenantId", account_id_bytes_max);
     if (!message.user_id().empty()) check.id(message.user_id(), "userId", account_id_bytes_max);
     out.connection = check.uuid<connection_id>(message.connection_id(), "connectionId");
-    out.calendar = check.uuid<calendar_id>(message.calendar_id(), "calendarId");
+    // A push on the calendar list names its channel and no calendar.
+    if (!message.calendar_id().empty() || message.channel_id().empty())
+        out.calendar = check.uuid<calendar_id>(message.calendar_id(), "calendarId");
     if (!message.channel_id().empty()) out.channel = check.uuid<channel_id>(message.channel_id(), "channelId");
     check.require(message.message_number() >= 0, errc::malformed, "messageNumber", "is negative");
     if (message.has_received_at()) {
@@ -316,7 +318,7 @@ std::string encode_calendar_changed(domain::calendar_changed const& from, encodi
     message.set_tenant_id(from.tenant.str());
     message.set_user_id(from.user.str());
     message.set_connection_id(from.connection.str());
-    message.set_calendar_id(from.calendar.str());
+    if (!from.calendar.is_nil()) message.set_calendar_id(from.calendar.str());
     message.set_cause(std::ranges::find(causes, from.why, [](auto const& p) { return p.first; })->second);
     if (from.channel) message.set_channel_id(from.channel->str());
     message.set_message_number(from.message_number);

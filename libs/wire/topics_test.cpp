@@ -334,6 +334,21 @@ TEST(CalendarChanged, TenantMayBeEmptyAndOptionalFieldsAbsent) {
     EXPECT_FALSE(back->received_at.has_value());
 }
 
+TEST(CalendarChanged, APushOnTheCalendarListNamesNoCalendar) {
+    domain::calendar_changed m;
+    m.connection = {random_uuid()};
+    m.channel = channel_id{random_uuid()};
+    for (auto const as : {encoding::json, encoding::protobuf}) {
+        auto const back = decode_calendar_changed(encode_calendar_changed(m, as), as);
+        ASSERT_TRUE(back.has_value()) << back.error().context;
+        EXPECT_TRUE(back->calendar.is_nil());
+        EXPECT_EQ(back->channel, m.channel);
+    }
+    EXPECT_EQ(encode_calendar_changed(m, encoding::json).find("calendarId"), std::string::npos);
+    m.channel.reset();
+    EXPECT_FALSE(decode_calendar_changed(encode_calendar_changed(m), encoding::protobuf).has_value()) << "only a push may";
+}
+
 TEST(CalendarChanged, ACauseFromANewerSenderMeansPoll) {
     std::string const ids = R"("connectionId":"0191e0a0-0000-7000-8000-000000000001","calendarId":"0191e0a0-0000-7000-8000-000000000002")";
     for (std::string const cause : {R"("cause":"EARTHQUAKE",)", R"("cause":99,)", ""}) {

@@ -26,7 +26,7 @@ struct app {
           tokens(account::make_token_source(*db, *oauth, *clients, ring, now, {})),
           keeper(on, {*db, *api, *tokens, *producer, token_keys, now, random, given.webhook_address}, channels(given)),
           parts{*db, *producer, *api, *tokens, now, random},
-          within{given.poll_active, given.poll_idle, given.overdue_grace, given.call_time_max} {}
+          within{given.poll_active, given.poll_idle, given.overdue_grace, given.call_time_max, given.orphan_age} {}
 
     static pg::database_options database(settings const& s) {
         pg::database_options o;
@@ -127,6 +127,7 @@ runtime::parts make_app(asio::any_io_executor executor, runtime::health& health,
     add("outbox", with.outbox_every, messages_at_once, [a] { return outbox_round(a->parts); });
     add("overdue", with.overdue_every, wakeups_at_once, [a] { return overdue_round(a->parts, a->within); });
     add("discovery", with.grants_every, grants_at_once, [a] { return discovery_round(a->parts, a->within); });
+    add("orphans", with.orphans_every, orphans_at_once, [a] { return orphan_round(a->parts, a->within); });
     add("idle-grants", with.grants_every, grants_at_once, [a] { return idle_grant_round(a->parts); });
     add("retention", with.retention_every, removed_at_once, [a] { return retention_round(a->parts); });
     add("backlog", with.backlog_every, 0, [a] { return backlog_round(a->parts); });

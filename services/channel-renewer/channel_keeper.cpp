@@ -1,6 +1,7 @@
 #include "channel_keeper.h"
 
 #include "decisions.h"
+#include "say.h"
 #include "wakeups.h"
 
 #include "domain/channel_token.h"
@@ -22,8 +23,38 @@ void count(std::string what, std::string outcome) {
         .add();
 }
 
+bool is_list(store::channel_duty const& duty) { return duty.calendar.is_nil(); }
+
 std::vector<log::field> fields_of(store::channel_duty const& duty) {
-    return {{"tenant_id", duty.tenant}, {"connection_id", duty.connection}, {"calendar_id", duty.calendar}};
+    std::vector<log::field> fields{{"tenant_id", duty.tenant}, {"connection_id", duty.connection}};
+    if (!is_list(duty)) fields.emplace_back("calendar_id", duty.calendar);
+    return fields;
+}
+
+store::channel_row fresh_row(store::channel_duty const& duty) {
+    store::channel_row row;
+    row.tenant = duty.tenant;
+    row.connection = duty.connection;
+    row.calendar = duty.calendar;
+    return row;
+}
+
+store::alert renewal_alert(store::channel_duty const& duty, bool raised, std::string const& why) {
+    std::string const what = is_list(duty) ? "the calendar list of this connection" : "this calendar";
+    return {.tenant = duty.tenant,
+            .kind = "renewals_failing",
+            .subject = is_list(duty) ? duty.connection.str() : duty.calendar.str(),
+            .explanation = raised ? "Google does not open a push channel for " + what + " (" + why + "): it is polled until it does."
+                                  : "Google opened a push channel for " + what + " again."};
+}
+
+store::alert scope_alert(store::channel_duty const& duty, bool raised) {
+    return {.tenant = duty.tenant,
+            .kind = "scope_missing",
+            .subject = duty.connection.str(),
+            .explanation = raised ? "Google refuses a call because this connection's user did not allow it: the user should connect the "
+                                    "account again and leave every box ticked."
+                                  : "This connection's user has allowed what is needed."};
 }
 
 }  // namespace
@@ -102,17 +133,14 @@ task<void> channel_keeper::open(store::channel_duty const& duty) {
     if (duty.channel && duty.channel->expires_at) {
         old_left = std::chrono::duration_cast<std::chrono::milliseconds>(*duty.channel->expires_at - with_.now.now());
     }
+    store::channel_row row = fresh_row(duty);
     auto const token = co_await with_.tokens.access_token(duty.tenant, duty.connection);
     if (!token) {
         watch_failure const why = judge_missing_token(token.error(), duty.failures, old_left, with_.random.uniform());
-        co_await failed(duty, channel_id{}, why);
+        co_await failed(duty, row, why);
         co_return;
     }
-    store::channel_row row;
-    row.tenant = duty.tenant;
     row.id = channel_id{random_uuid()};
-    row.connection = duty.connection;
-    row.calendar = duty.calendar;
     row.created_at = with_.now.now();
     secret const channel_token = domain::make_channel_token(with_.token_keys, row.id, row.connection, row.calendar, row.created_at);
     auto const digest = crypto::sha256(channel_token.reveal());
@@ -135,14 +163,16 @@ task<void> channel_keeper::open(store::channel_duty const& duty) {
         co_return;
     }
     watch_failure const why = judge_watch_failure(answer.error(), duty.failures, old_left, with_.random.uniform());
-    co_await failed(duty, row.id, why);
+    co_await failed(duty, row, why);
 }
 
 task<void> channel_keeper::opened(store::channel_duty const& duty, store::channel_row row, google::watch_answer answer) {
     instant const now = with_.now.now();
     instant const renew_at = renewal_time(now, answer.expires_at, within_.renew_before, with_.random.uniform());
     store::wake const where{duty.tenant, duty.user, duty.calendar};
-    std::vector<store::outbox_message> wakeups{wakeup_message(where, duty.connection, now)};
+    std::vector<store::outbox_message> wakeups;
+    // The list is read by this service itself.
+    if (!is_list(duty)) wakeups.push_back(wakeup_message(where, duty.connection, now));
     result<void> active;
     // PostgreSQL may be away for a moment. If it stays away the row stays pending, and the next opening supersedes it.
     for (int tries = 0; tries < 5; ++tries) {
@@ -151,15 +181,20 @@ task<void> channel_keeper::opened(store::channel_duty const& duty, store::channe
         if (active || active.error().code == errc::gone) break;
     }
     std::string const what = duty.what == store::channel_duty::kind::renew ? "renew" : "open";
+    auto fields = fields_of(duty);
     if (!active) {
         count(what, active.error().code == errc::gone ? "unwanted" : "not_stored");
-        log::warn("channel.not_activated", log::with(fields_of(duty), active.error()));
+        log::warn("channel.not_activated", log::with(std::move(fields), active.error()));
         co_return;
     }
     count(what, "done");
-    log::info(duty.what == store::channel_duty::kind::renew ? "channel.renewed" : "channel.opened",
-              {{"tenant_id", duty.tenant}, {"connection_id", duty.connection}, {"calendar_id", duty.calendar}, {"channel_id", row.id}});
-    if (duty.failures >= failures_before_alert) co_await set_alert(duty, false, "");
+    fields.emplace_back("channel_id", row.id);
+    log::info(duty.what == store::channel_duty::kind::renew ? "channel.renewed" : "channel.opened", std::move(fields));
+    if (duty.failures > 0) {
+        co_await set_alert(duty, alert_kind::renewals_failing, false, "");
+        co_await set_alert(duty, alert_kind::scope_missing, false, "");
+    }
+    if (wakeups.empty()) co_return;
     std::vector<kafka::record> records{record_of(wakeups.front())};
     auto const sent = co_await with_.out.send_all(std::move(records));
     if (!sent.empty() && sent.front()) {
@@ -168,10 +203,9 @@ task<void> channel_keeper::opened(store::channel_duty const& duty, store::channe
     }
 }
 
-task<void> channel_keeper::failed(store::channel_duty const& duty, channel_id channel, watch_failure why) {
+task<void> channel_keeper::failed(store::channel_duty const& duty, store::channel_row const& row, watch_failure why) {
     std::string const reason = why.why;
-    auto const failures = co_await store::channel_failed(with_.db, duty.tenant, duty.calendar, channel, reason, why.permanent,
-                                                         why.outcome_unknown, why.retry_in);
+    auto const failures = co_await store::channel_failed(with_.db, row, reason, why.permanent, why.outcome_unknown, why.retry_in);
     count(duty.what == store::channel_duty::kind::renew ? "renew" : "open", why.permanent ? "refused" : "failed");
     auto fields = fields_of(duty);
     fields.emplace_back("reason", reason);
@@ -182,30 +216,14 @@ task<void> channel_keeper::failed(store::channel_duty const& duty, channel_id ch
     }
     fields.emplace_back("failures", *failures);
     log::warn("channel.failed", std::move(fields));
-    if (!why.permanent && *failures >= failures_before_alert) co_await set_alert(duty, true, reason);
+    if (why.scope_missing) co_await set_alert(duty, alert_kind::scope_missing, true, reason);
+    else if (!why.permanent && *failures >= failures_before_alert) co_await set_alert(duty, alert_kind::renewals_failing, true, reason);
 }
 
-task<void> channel_keeper::set_alert(store::channel_duty const& duty, bool raised, std::string why) {
-    store::alert const what{
-        .tenant = duty.tenant,
-        .kind = "renewals_failing",
-        .subject = duty.calendar.str(),
-        .explanation = raised ? "Google does not open a push channel for this calendar (" + why + "): it is polled until it does."
-                              : "Google opened a push channel for this calendar again."};
-    auto tx = co_await with_.db.begin(duty.tenant);
-    if (!tx) {
-        log::warn("alert.not_written", log::with(fields_of(duty), tx.error()));
-        co_return;
-    }
-    auto told = raised ? store::raise_alert(**tx, what) : store::resolve_alert(**tx, what);
-    auto const written = co_await std::move(told);
-    if (written) {
-        auto const committed = co_await (*tx)->commit();
-        if (committed) co_return;
-        log::warn("alert.not_written", log::with(fields_of(duty), committed.error()));
-        co_return;
-    }
-    log::warn("alert.not_written", log::with(fields_of(duty), written.error()));
+task<void> channel_keeper::set_alert(store::channel_duty const& duty, alert_kind kind, bool raised, std::string why) {
+    store::alert const what = kind == alert_kind::scope_missing ? scope_alert(duty, raised) : renewal_alert(duty, raised, why);
+    auto const told = co_await say(with_.db, what, raised);
+    if (!told) log::warn("alert.not_written", log::with(fields_of(duty), told.error()));
 }
 
 task<void> channel_keeper::stop(store::channel_duty const& duty) {

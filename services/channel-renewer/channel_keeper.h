@@ -1,6 +1,6 @@
 #pragma once
-// Opens, replaces and stops push channels. Every channel is a committed row before Google hears of it, so a crash at any point leaves
-// something the next round finds.
+// Opens, replaces and stops push channels, on calendars and on calendar lists. Every channel is a committed row before Google hears of it,
+// so a crash at any point leaves something the next round finds.
 
 #include "account/tokens.h"
 #include "clients/google/google.h"
@@ -46,9 +46,10 @@ private:
     task<void> perform(store::channel_duty duty);
     task<void> open(store::channel_duty const& duty);
     task<void> opened(store::channel_duty const& duty, store::channel_row row, google::watch_answer answer);
-    task<void> failed(store::channel_duty const& duty, channel_id channel, struct watch_failure why);
+    task<void> failed(store::channel_duty const& duty, store::channel_row const& row, struct watch_failure why);
     task<void> stop(store::channel_duty const& duty);
-    task<void> set_alert(store::channel_duty const& duty, bool raised, std::string why);
+    enum class alert_kind { renewals_failing, scope_missing };
+    task<void> set_alert(store::channel_duty const& duty, alert_kind kind, bool raised, std::string why);
     task<google::answer<google::watch_answer>> watch(store::channel_duty const& duty, google::watch_request request, secret token);
 
     asio::any_io_executor executor_;

@@ -33,8 +33,9 @@ watch_failure judge_watch_failure(google::call_error const& error, int failures_
                                   double random) {
     watch_failure f;
     f.why = error.reason.empty() ? std::string(name(error.code)) : error.reason;
-    if (error.reason == "pushNotSupportedForRequestedResource") {
+    if (error.reason == "pushNotSupportedForRequestedResource" || error.scope_missing) {
         f.permanent = true;
+        f.scope_missing = error.scope_missing;
         f.retry_in = refused_wait;
         return f;
     }
@@ -50,6 +51,16 @@ watch_failure judge_missing_token(error const& error, int failures_before, std::
     f.why = "no access token: " + std::string(name(error.code));
     f.retry_in = wait_after(failures_before, old_left, random, {});
     return f;
+}
+
+std::chrono::milliseconds discovery_wait(int failures, double random) {
+    retry::policy const p{.base = 1min, .cap = 6h, .floor = 30s};
+    return retry::wait(p, failures, random);
+}
+
+verdict judge_misses(int before, int now) {
+    if (now > before && now >= misses_before_alert) return verdict::silent;
+    return before >= misses_before_alert && now == 0 ? verdict::heard : verdict::nothing;
 }
 
 bool is_stop_final(google::call_error const& error) {

@@ -19,6 +19,7 @@ instant renewal_time(instant now, instant expires_at, std::chrono::milliseconds 
 struct watch_failure {
     bool permanent{};        // this calendar takes no channels: poll it, and ask again rarely
     bool outcome_unknown{};  // Google may have opened it
+    bool scope_missing{};    // permanent, until the user allows more
     std::chrono::milliseconds retry_in{};
     std::string why;  // stable, for rows and logs
 };
@@ -31,6 +32,18 @@ watch_failure judge_missing_token(error const& error, int failures_before, std::
                                   double random);
 
 inline constexpr int failures_before_alert = 3;
+
+// How long to wait after reading a calendar list failed for the `failures`-th time in a row: a minute, doubling to six hours.
+std::chrono::milliseconds discovery_wait(int failures, double random);
+
+// What the polls of a calendar say about its channel.
+enum class verdict { nothing, silent, heard };
+// silent: three replacements in a row delivered nothing of what polls found (raise the alert); heard: it was silent and delivers again.
+verdict judge_misses(int before, int now);
+inline constexpr int misses_before_alert = 6;  // a replacement for every second one
+
+// A grant that could not be revoked is kept this long for further tries; then its keys are destroyed all the same.
+inline constexpr std::chrono::hours departure_time_max{72};
 
 // After a stop call: true when the channel is done with; false: try again later (until it expires by itself).
 bool is_stop_final(google::call_error const& error);

@@ -55,9 +55,14 @@ public:
         stopped.push_back(std::move(channel_id));
         co_return google::answer<void>();
     }
-    task<google::answer<std::vector<google::calendar_entry>>> calendar_list(secret const&, deadline) override {
+    std::vector<std::optional<std::string>> listed_since;
+    std::optional<google::call_error> list_problem;
+    std::optional<std::string> next_sync_token{"token 1"};
+    task<google::answer<google::calendar_listing>> calendar_list(secret const&, std::optional<std::string> since, deadline) override {
         ++lists;
-        co_return calendars;
+        listed_since.push_back(since);
+        if (list_problem && (since || !list_problem->cursor_dead)) co_return *list_problem;
+        co_return google::calendar_listing{calendars, next_sync_token};
     }
     task<google::answer<google::event_page>> list(secret const&, google::list_query, deadline) override {
         throw std::logic_error("not expected: list");

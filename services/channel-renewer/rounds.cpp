@@ -1,11 +1,45 @@
 #include "rounds.h"
 
+#include "decisions.h"
+#include "say.h"
 #include "wakeups.h"
 
 #include "common/observe/log.h"
 #include "common/observe/metrics.h"
 
+#include <fmt/format.h>
+
 namespace calbridge::renewer {
+
+namespace {
+
+void warn_about(std::string_view what, tenant_id const& tenant, error const& e) { log::warn(what, log::with({{"tenant_id", tenant}}, e)); }
+
+task<void> say_or_warn(pg::database& db, store::alert what, bool raised) {
+    tenant_id const tenant = what.tenant;
+    auto const told = co_await say(db, std::move(what), raised);
+    if (!told) warn_about("alert.not_written", tenant, told.error());
+}
+
+task<void> judge_channel(round_parts const& with, store::poll_duty const& poll) {
+    verdict const v = judge_misses(poll.misses_before, poll.misses);
+    if (poll.misses > poll.misses_before) {
+        metrics::get_counter("calbridge_renewer_missed_pushes_total", "Polls that found changes no push had announced").add();
+        log::info("channel.missed", {{"tenant_id", poll.where.tenant}, {"calendar_id", poll.where.calendar}, {"misses", poll.misses}});
+    }
+    if (v == verdict::nothing) co_return;
+    bool const silent = v == verdict::silent;
+    store::alert what{.tenant = poll.where.tenant,
+                      .kind = "push_silent",
+                      .subject = poll.where.calendar.str(),
+                      .explanation = silent
+                                         ? "Google opened push channels for this calendar, and polls keep finding changes that none of "
+                                           "them announced: it is polled until they deliver. Check that Google reaches the webhook address."
+                                         : "Push channels of this calendar deliver again."};
+    co_await say_or_warn(with.db, std::move(what), silent);
+}
+
+}  // namespace
 
 task<result<std::size_t>> poll_round(round_parts const& with, round_limits const& within) {
     auto const polls = co_await store::claim_polls(with.db, polls_at_once, within.poll_active, within.poll_idle, with.random.uniform());
@@ -13,6 +47,7 @@ task<result<std::size_t>> poll_round(round_parts const& with, round_limits const
     std::vector<store::wake> where;
     for (store::poll_duty const& each : *polls) where.push_back(each.where);
     co_await send_wakeups(with.out, std::move(where), with.now.now());
+    for (store::poll_duty const& each : *polls) co_await judge_channel(with, each);
     co_return polls->size();
 }
 
@@ -49,30 +84,91 @@ task<result<std::size_t>> overdue_round(round_parts const& with, round_limits co
     co_return found;
 }
 
+namespace {
+
+task<result<std::vector<store::wake>>> discover(round_parts const& with, round_limits const& within, store::discovery_duty const& duty) {
+    auto const token = co_await with.tokens.access_token(duty.tenant, duty.connection);
+    if (!token) co_return token.error();
+    deadline const at = in(within.call_time_max);
+    auto wakes = co_await account::discover_calendars(with.db, with.api, *token, duty.tenant, duty.connection, duty.whole, at);
+    if (wakes || wakes.error().code != errc::unauthorized) co_return wakes;
+    auto const fresh = co_await with.tokens.access_token(duty.tenant, duty.connection, *token);
+    if (!fresh) co_return fresh.error();
+    co_return co_await account::discover_calendars(with.db, with.api, *fresh, duty.tenant, duty.connection, duty.whole, at);
+}
+
+store::alert discovery_alert(store::discovery_duty const& duty, bool refused) {
+    return {.tenant = duty.tenant,
+            .kind = "discovery_failing",
+            .subject = duty.connection.str(),
+            .explanation = refused
+                               ? "Google refuses to show this connection's list of calendars: its user should connect the account again "
+                                 "and leave every box ticked. The calendars known already go on."
+                               : "This connection's list of calendars cannot be read. The calendars known already go on; this is "
+                                 "retried by itself."};
+}
+
+task<void> undiscovered(round_parts const& with, store::discovery_duty const& duty, error why) {
+    std::vector<log::field> fields{{"tenant_id", duty.tenant}, {"connection_id", duty.connection}, {"failures", duty.failures + 1}};
+    log::warn("discovery.failed", log::with(std::move(fields), why));
+    auto const noted =
+        co_await store::discovery_failed(with.db, duty.tenant, duty.connection, discovery_wait(duty.failures + 1, with.random.uniform()));
+    if (!noted) warn_about("discovery.not_noted", duty.tenant, noted.error());
+    bool const refused = why.code == errc::forbidden;
+    if (refused || duty.failures + 1 >= failures_before_alert) {
+        store::alert what = discovery_alert(duty, refused);
+        co_await say_or_warn(with.db, std::move(what), true);
+    }
+}
+
+}  // namespace
+
 task<result<std::size_t>> discovery_round(round_parts const& with, round_limits const& within) {
-    auto const stale = co_await store::stale_discoveries(with.db, grants_at_once);
-    if (!stale) co_return stale.error();
-    for (store::idle_grant const& each : *stale) {
-        std::vector<log::field> fields{{"tenant_id", each.tenant}, {"connection_id", each.connection}};
-        auto const token = co_await with.tokens.access_token(each.tenant, each.connection);
-        if (!token) {
-            log::warn("discovery.failed", log::with(std::move(fields), token.error()));
-            continue;
-        }
-        deadline const at = in(within.call_time_max);
-        auto wakes = co_await account::discover_calendars(with.db, with.api, *token, each.tenant, each.connection, at);
-        if (!wakes && wakes.error().code == errc::unauthorized) {
-            auto const fresh = co_await with.tokens.access_token(each.tenant, each.connection, *token);
-            if (fresh) wakes = co_await account::discover_calendars(with.db, with.api, *fresh, each.tenant, each.connection, at);
-        }
+    auto const due = co_await store::claim_discoveries(with.db, grants_at_once);
+    if (!due) co_return due.error();
+    for (store::discovery_duty const& each : *due) {
+        auto wakes = co_await discover(with, within, each);
         if (!wakes) {
-            log::warn("discovery.failed", log::with(std::move(fields), wakes.error()));
+            co_await undiscovered(with, each, wakes.error());
             continue;
         }
-        log::info("discovery.finished", std::move(fields));
+        log::info("discovery.finished", {{"tenant_id", each.tenant}, {"connection_id", each.connection}, {"whole", each.whole}});
+        if (each.failures > 0) {
+            store::alert what = discovery_alert(each, false);
+            what.explanation = "This connection's list of calendars can be read again.";
+            co_await say_or_warn(with.db, std::move(what), false);
+        }
         co_await send_wakeups(with.out, std::move(*wakes), with.now.now());
     }
-    co_return stale->size();
+    co_return due->size();
+}
+
+task<result<std::size_t>> orphan_round(round_parts const& with, round_limits const& within) {
+    auto const found = co_await store::put_right_orphans(with.db, orphans_at_once, within.orphan_age);
+    if (!found) co_return found.error();
+    std::vector<store::wake> where;
+    for (store::orphan const& each : *found) {
+        metrics::get_counter("calbridge_renewer_orphans_total", "Work that something dead had left behind, by what it was",
+                             {{"what", each.what}})
+            .add();
+        if (each.where) where.push_back(*each.where);
+    }
+    if (!found->empty()) log::warn("orphans.put_right", {{"found", static_cast<std::int64_t>(found->size())}});
+    co_await send_wakeups(with.out, std::move(where), with.now.now());
+    auto const stuck = co_await store::stuck_outboxes(with.db, within.orphan_age);
+    if (!stuck) co_return stuck.error();
+    for (store::stuck_outbox const& each : *stuck) {
+        bool const still = each.messages > 0;
+        store::alert what{.tenant = each.tenant,
+                          .kind = "outbox_stuck",
+                          .subject = each.tenant.str(),
+                          .explanation = still ? fmt::format("{} messages have not been published for half an hour. They are kept and "
+                                                             "retried; check Kafka and its limits.",
+                                                             each.messages)
+                                               : std::string("Every message has been published.")};
+        co_await say_or_warn(with.db, std::move(what), still);
+    }
+    co_return found->size();
 }
 
 task<result<std::size_t>> idle_grant_round(round_parts const& with) {

@@ -54,6 +54,9 @@ config::table settings::declare() {
         .duration({"CALBRIDGE_OVERDUE_EVERY", "How often overdue work is looked for."}, overdue_every, 2s, 20ms, 5min)
         .duration({"CALBRIDGE_OVERDUE_GRACE", "How long work may be overdue before its wake-up is sent again."}, overdue_grace, 15s, 100ms,
                   10min)
+        .duration({"CALBRIDGE_ORPHANS_EVERY", "How often work that something dead left behind is looked for."}, orphans_every, 5min, 100ms,
+                  1h)
+        .duration({"CALBRIDGE_ORPHAN_AGE", "How long work must have lain untouched to count as left behind."}, orphan_age, 30min, 1s, 24h)
         .duration({"CALBRIDGE_GRANTS_EVERY", "How often calendar lists to read and unused grants are looked for."}, grants_every, 1s, 20ms,
                   10min)
         .duration({"CALBRIDGE_RETENTION_EVERY", "How often old rows are removed."}, retention_every, 1min, 100ms, 24h)

@@ -24,7 +24,7 @@ struct settings {
     std::int64_t channels_at_once{};
     std::chrono::milliseconds poll_active{}, poll_idle{}, polls_every{};
     std::chrono::milliseconds outbox_every{}, overdue_every{}, overdue_grace{}, grants_every{}, retention_every{}, backlog_every{};
-    std::chrono::milliseconds call_time_max{};
+    std::chrono::milliseconds orphans_every{}, orphan_age{}, call_time_max{};
 
     // The table assigns to this object, which must outlive it.
     config::table declare();

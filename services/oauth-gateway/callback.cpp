@@ -94,7 +94,7 @@ task<outcome> exchange_and_store(deps const& d, store::new_attempt attempt, secr
 
 // The connection stands whatever happens here: channel-renewer reads the calendars when this did not.
 task<void> discover(deps const& d, tenant_id tenant, connected what, deadline at) {
-    auto wakes = co_await account::discover_calendars(d.db, d.calendars, what.access_token, tenant, what.saved.id, at);
+    auto wakes = co_await account::discover_calendars(d.db, d.calendars, what.access_token, tenant, what.saved.id, true, at);
     if (!wakes) {
         log::warn("connect.calendars_later", log::with({{"tenant", tenant}, {"connection", what.saved.id}}, wakes.error()));
         co_return;

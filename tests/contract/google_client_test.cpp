@@ -218,10 +218,11 @@ TEST_F(GoogleClient, AWrongSyncTokenIsADeadCursor) {
 }
 
 TEST_F(GoogleClient, CalendarsAreListedAndAChannelOpensAndStops) {
-    auto const calendars = wait(api_->calendar_list(token(), at_));
+    auto const calendars = wait(api_->calendar_list(token(), {}, at_));
     ASSERT_TRUE(calendars) << calendars.error().context;
     EXPECT_TRUE(
-        std::ranges::any_of(*calendars, [](auto const& c) { return c.primary && c.id == "anna@example.com" && c.access_role == "owner"; }));
+        std::ranges::any_of(calendars->entries, [](auto const& c) { return c.primary && c.id == "anna@example.com" && c.access_role == "owner"; }));
+    EXPECT_TRUE(calendars->sync_token);
 
     watch_request const wanted{.calendar = "anna@example.com",
                                .channel_id = to_string(random_uuid()),
@@ -275,12 +276,12 @@ TEST_F(GoogleClient, AConsentIsExchangedVerifiedRefreshedAndRevoked) {
     auto const fresh = wait(oauth_->refresh(client, *live->refresh_token, at_));
     ASSERT_TRUE(fresh) << fresh.error().context;
     EXPECT_FALSE(fresh->refresh_token);
-    EXPECT_TRUE(wait(api_->calendar_list(fresh->access_token, at_)));
+    EXPECT_TRUE(wait(api_->calendar_list(fresh->access_token, {}, at_)));
     EXPECT_EQ(wait(oauth_->refresh(wrong, *live->refresh_token, at_)).error().code, errc::client_rejected);
     EXPECT_TRUE(wait(oauth_->revoke(*live->refresh_token, at_)));
     EXPECT_TRUE(wait(oauth_->revoke(*live->refresh_token, at_)));
     EXPECT_EQ(wait(oauth_->refresh(client, *live->refresh_token, at_)).error().code, errc::grant_revoked);
-    EXPECT_EQ(wait(api_->calendar_list(fresh->access_token, at_)).error().code, errc::unauthorized);
+    EXPECT_EQ(wait(api_->calendar_list(fresh->access_token, {}, at_)).error().code, errc::unauthorized);
 }
 
 }  // namespace

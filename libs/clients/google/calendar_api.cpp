@@ -103,19 +103,21 @@ public:
         co_return failed;
     }
 
-    task<answer<std::vector<calendar_entry>>> calendar_list(secret const& token, deadline at) override {
-        std::vector<calendar_entry> all;
+    task<answer<calendar_listing>> calendar_list(secret const& token, std::optional<std::string> sync_token, deadline at) override {
+        calendar_listing all;
         std::optional<std::string> page_token;
         for (int page = 0; page < calendar_pages_max; ++page) {
             std::string url = fmt::format("{}/users/me/calendarList?maxResults=250&showHidden=true&prettyPrint=false", at_.api);
+            if (sync_token) url += "&syncToken=" + percent_encode(*sync_token);
             if (page_token) url += "&pageToken=" + percent_encode(*page_token);
             call what{.request = api_request("GET", std::move(url), token), .what = "list calendars", .bytes_max = calendar_list_bytes_max};
             auto got = co_await perform(over_, now_, std::move(what), at);
             if (!got) co_return got.error();
             std::optional<std::string> next;
-            auto entries = read_calendar_entries(*got, next);
-            if (!entries) co_return unreadable("list calendars", entries.error(), false);
-            std::ranges::move(*entries, std::back_inserter(all));
+            auto listed = read_calendar_entries(*got, next);
+            if (!listed) co_return unreadable("list calendars", listed.error(), false);
+            std::ranges::move(listed->entries, std::back_inserter(all.entries));
+            all.sync_token = std::move(listed->sync_token);
             if (!next) co_return std::move(all);
             if (next == page_token) break;
             page_token = std::move(next);
@@ -124,8 +126,9 @@ public:
     }
 
     task<answer<watch_answer>> watch(secret const& token, watch_request wanted, deadline at) override {
-        std::string url = fmt::format("{}/watch?prettyPrint=false", events_url(at_, wanted.calendar));
-        call what{.request = api_request("POST", std::move(url), token), .what = "watch events", .writes = true};
+        bool const list = wanted.calendar.empty();
+        std::string url = (list ? at_.api + "/users/me/calendarList" : events_url(at_, wanted.calendar)) + "/watch?prettyPrint=false";
+        call what{.request = api_request("POST", std::move(url), token), .what = list ? "watch calendars" : "watch events", .writes = true};
         json::object parameters{{"ttl", fmt::to_string(wanted.life.count())}};
         json::object body{{"id", wanted.channel_id},
                           {"type", "web_hook"},
@@ -134,6 +137,7 @@ public:
                           {"params", std::move(parameters)}};
         set_json_body(what.request, body);
         auto got = co_await perform(over_, now_, std::move(what), at);
+        if (!got && list) co_return got.error();
         if (!got) co_return about_calendar(got.error());
         auto channel = read_watch_answer(*got);
         if (!channel) co_return unreadable("watch events", channel.error(), true);

@@ -223,20 +223,47 @@ TEST_F(CalendarApi, CalendarListFollowsEveryPage) {
         200,
         R"({"kind":"calendar#calendarList","nextSyncToken":"s","items":[{"id":"b@x","summary":"B","summaryOverride":"Mine","accessRole":"reader","deleted":true}]})");
 
-    auto const got = wait(api->calendar_list(token, at));
+    auto const got = wait(api->calendar_list(token, {}, at));
 
     ASSERT_TRUE(got);
-    ASSERT_EQ(got->size(), 2u);
-    EXPECT_TRUE((*got)[0].primary);
-    EXPECT_EQ((*got)[1].summary, "Mine");
-    EXPECT_TRUE((*got)[1].deleted);
+    ASSERT_EQ(got->entries.size(), 2u);
+    EXPECT_TRUE(got->entries[0].primary);
+    EXPECT_EQ(got->entries[1].summary, "Mine");
+    EXPECT_TRUE(got->entries[1].deleted);
+    EXPECT_EQ(got->sync_token, "s");
     EXPECT_EQ(url(1), "http://g/calendar/v3/users/me/calendarList?maxResults=250&showHidden=true&prettyPrint=false&pageToken=p%202");
+}
+
+TEST_F(CalendarApi, CalendarListAsksForWhatChanged) {
+    http.reply(200, R"({"kind":"calendar#calendarList","nextSyncToken":"t","items":[{"id":"a@x","hidden":true}]})");
+    http.reply(410, R"({"error":{"code":410,"errors":[{"domain":"calendar","reason":"fullSyncRequired"}]}})");
+
+    auto const got = wait(api->calendar_list(token, "s 1", at));
+    auto const late = wait(api->calendar_list(token, "s 1", at));
+
+    ASSERT_TRUE(got);
+    EXPECT_TRUE(got->entries.at(0).hidden);
+    EXPECT_EQ(url(0), "http://g/calendar/v3/users/me/calendarList?maxResults=250&showHidden=true&prettyPrint=false&syncToken=s%201");
+    ASSERT_FALSE(late);
+    EXPECT_TRUE(late.error().cursor_dead);
+}
+
+TEST_F(CalendarApi, TheCalendarListIsWatchedWhereItLives) {
+    http.reply(200, R"({"kind":"api#channel","id":"ch","resourceId":"res","expiration":"1795824000000"})");
+    http.reply(404, R"({"error":{"code":404,"errors":[{"domain":"global","reason":"notFound"}]}})");
+    watch_request const wanted{.calendar = "", .channel_id = "ch", .address = "https://hooks.example/g", .token = secret("tok")};
+
+    EXPECT_TRUE(wait(api->watch(token, wanted, at)));
+    auto const missing = wait(api->watch(token, wanted, at));
+
+    EXPECT_EQ(url(0), "http://g/calendar/v3/users/me/calendarList/watch?prettyPrint=false");
+    EXPECT_FALSE(missing.error().calendar_gone) << "no calendar was named";
 }
 
 TEST_F(CalendarApi, CalendarListThatNeverEndsIsAnError) {
     for (int i = 0; i < 2; ++i) http.reply(200, R"({"kind":"calendar#calendarList","nextPageToken":"same","items":[]})");
 
-    EXPECT_EQ(wait(api->calendar_list(token, at)).error().code, errc::malformed);
+    EXPECT_EQ(wait(api->calendar_list(token, {}, at)).error().code, errc::malformed);
 }
 
 TEST_F(CalendarApi, WatchSendsTheChannelAndReadsItsExpiry) {

@@ -14,7 +14,8 @@ result<domain::calendar_event> read_event_item(json::object const& item, std::st
 // A whole page of events.list. One odd item goes to `odd`; the page fails only when it is not a page.
 result<event_page> read_page(json::value const& document);
 
-result<std::vector<calendar_entry>> read_calendar_entries(json::value const& document, std::optional<std::string>& next_page_token);
+// A page of calendarList.list; the sync token is on the last one.
+result<calendar_listing> read_calendar_entries(json::value const& document, std::optional<std::string>& next_page_token);
 result<watch_answer> read_watch_answer(json::value const& document);
 
 // The body of an insert (`event_id` given) or a patch.

@@ -169,11 +169,11 @@ result<event_page> read_page(json::value const& document) {
     return out;
 }
 
-result<std::vector<calendar_entry>> read_calendar_entries(json::value const& document, std::optional<std::string>& next_page_token) {
+result<calendar_listing> read_calendar_entries(json::value const& document, std::optional<std::string>& next_page_token) {
     auto const found = page_of(document, "calendar#calendarList");
     if (!found) return found.error();
     next_page_token = token_at(**found, "nextPageToken");
-    std::vector<calendar_entry> out;
+    calendar_listing out{.entries = {}, .sync_token = token_at(**found, "nextSyncToken")};
     json::array const* const items = json::array_at(**found, "items");
     if (!items) return out;
     for (auto const& item : *items) {
@@ -184,9 +184,10 @@ result<std::vector<calendar_entry>> read_calendar_entries(json::value const& doc
                              .time_zone = text(one, "timeZone"),
                              .access_role = text(one, "accessRole"),
                              .primary = json::boolean_or(one, "primary"),
-                             .deleted = json::boolean_or(one, "deleted")};
+                             .deleted = json::boolean_or(one, "deleted"),
+                             .hidden = json::boolean_or(one, "hidden")};
         if (entry.summary.empty()) entry.summary = text(one, "summary");
-        out.push_back(std::move(entry));
+        out.entries.push_back(std::move(entry));
     }
     return out;
 }

@@ -72,10 +72,15 @@ struct event_write {
 
 struct calendar_entry {
     std::string id, summary, time_zone, access_role;
-    bool primary{}, deleted{};
+    bool primary{}, deleted{}, hidden{};
+};
+struct calendar_listing {
+    std::vector<calendar_entry> entries;
+    std::optional<std::string> sync_token;
 };
 struct watch_request {
-    std::string calendar, channel_id, address;
+    std::string calendar;  // empty: the user's calendar list
+    std::string channel_id, address;
     secret token;
     std::chrono::seconds life{604800};
 };
@@ -97,7 +102,8 @@ public:
     // 404 and 410 are success: it is gone.
     virtual task<answer<void>> remove(secret const& token, std::string calendar, std::string event, std::string if_match,
                                       std::string send_updates, deadline at) = 0;
-    virtual task<answer<std::vector<calendar_entry>>> calendar_list(secret const& token, deadline at) = 0;
+    // The whole list, or what changed since `sync_token` (hidden and deleted entries included); cursor_dead when that is too old.
+    virtual task<answer<calendar_listing>> calendar_list(secret const& token, std::optional<std::string> sync_token, deadline at) = 0;
     virtual task<answer<watch_answer>> watch(secret const& token, watch_request what, deadline at) = 0;
     // 404 and 410 are success.
     virtual task<answer<void>> stop(secret const& token, std::string channel_id, std::string resource_id, deadline at) = 0;

@@ -1,6 +1,7 @@
 #include "tests/emulator/api.h"
 
 #include "tests/emulator/calendars.h"
+#include "tests/emulator/event_rules.h"
 #include "tests/emulator/events.h"
 #include "tests/emulator/listing.h"
 #include "tests/emulator/oauth.h"
@@ -220,6 +221,13 @@ std::optional<reply> api::reach(call const& k, role least, calendar*& cal, role&
     return std::nullopt;
 }
 
+std::optional<reply> api::reach_event(call const& k, role least, calendar*& cal, role& access) {
+    if (auto no = reach(k, least, cal, access)) return no;
+    if (access != role::writer_without_private_access) return std::nullopt;
+    auto at = aim(*cal, k.in_path("eventId"));
+    return at && is_private(*at.get()) ? std::optional(not_found()) : std::nullopt;
+}
+
 // ---- events ----
 
 reply api::events_list(call const& k) {
@@ -238,7 +246,7 @@ reply api::events_list(call const& k) {
 reply api::events_get(call const& k) {
     calendar* cal = nullptr;
     role access{};
-    if (auto no = reach(k, role::free_busy_reader, cal, access)) return *no;
+    if (auto no = reach_event(k, role::free_busy_reader, cal, access)) return *no;
     age(c_, *cal);
     auto at = aim(*cal, k.in_path("eventId"));
     if (!at) return not_found();
@@ -267,7 +275,7 @@ reply api::events_import(call const& k) {
 reply api::events_update(call const& k) {
     calendar* cal = nullptr;
     role access{};
-    if (auto no = reach(k, role::writer_without_private_access, cal, access)) return *no;
+    if (auto no = reach_event(k, role::writer_without_private_access, cal, access)) return *no;
     return write_event(c_, *cal, k.in_path("eventId"), k.body, true, header(k.fields, "If-Match").value_or(""), writer_from(k),
                        view_from(k, access));
 }
@@ -275,7 +283,7 @@ reply api::events_update(call const& k) {
 reply api::events_patch(call const& k) {
     calendar* cal = nullptr;
     role access{};
-    if (auto no = reach(k, role::writer_without_private_access, cal, access)) return *no;
+    if (auto no = reach_event(k, role::writer_without_private_access, cal, access)) return *no;
     return write_event(c_, *cal, k.in_path("eventId"), k.body, false, header(k.fields, "If-Match").value_or(""), writer_from(k),
                        view_from(k, access));
 }
@@ -283,7 +291,7 @@ reply api::events_patch(call const& k) {
 reply api::events_delete(call const& k) {
     calendar* cal = nullptr;
     role access{};
-    if (auto no = reach(k, role::writer_without_private_access, cal, access)) return *no;
+    if (auto no = reach_event(k, role::writer_without_private_access, cal, access)) return *no;
     return delete_event(c_, *cal, k.in_path("eventId"), header(k.fields, "If-Match").value_or(""), writer_from(k));
 }
 
@@ -298,7 +306,7 @@ reply api::events_move(call const& k) {
 reply api::events_instances(call const& k) {
     calendar* cal = nullptr;
     role access{};
-    if (auto no = reach(k, role::free_busy_reader, cal, access)) return *no;
+    if (auto no = reach_event(k, role::free_busy_reader, cal, access)) return *no;
     return list_instances(c_, k, *cal, access);
 }
 

@@ -22,6 +22,8 @@ private:
     std::optional<reply> take_quota(access_token const& t, params const& query, http::headers const& fields);
     // The calendar a path names, with the caller's access; below `least` an answer instead.
     std::optional<reply> reach(call const& k, role least, calendar*& cal, role& access, std::string_view name = "calendarId");
+    // The same for a method on one event, which somebody without access to private events may not see.
+    std::optional<reply> reach_event(call const& k, role least, calendar*& cal, role& access);
 
     reply events_list(call const& k);
     reply events_get(call const& k);

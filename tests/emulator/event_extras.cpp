@@ -93,24 +93,6 @@ std::optional<reply> take_conference(core& c, calendar const& cal, event& e, bj:
     return std::nullopt;
 }
 
-std::optional<reply> check_type(calendar const& cal, event const& e) {
-    auto const type = text_at(e.body, "eventType", "default");
-    auto const bad = [&](std::string_view why) { return refuse(400, "calendar", "eventTypeRestriction", why); };
-    if (type == "default") return std::nullopt;
-    if (type == "fromGmail") return bad("Events of this type cannot be created.");
-    if (type == "birthday") {
-        if (!e.all_day || e.ends - e.starts != std::chrono::days(1)) return bad("A birthday is an all-day event of one day.");
-        return std::nullopt;
-    }
-    if (!cal.primary) return bad("Events of this type belong on a primary calendar.");
-    if (type == "workingLocation")
-        return e.body.contains("workingLocationProperties") ? std::nullopt : std::optional(bad("Missing workingLocationProperties."));
-    if (e.all_day) return bad("Events of this type need a time.");
-    auto const* needed = type == "focusTime" ? "focusTimeProperties" : "outOfOfficeProperties";
-    if (!e.body.contains(needed)) return bad(std::string("Missing ") + needed + ".");
-    return std::nullopt;
-}
-
 void complete_meets(core& c) {
     while (!c.meets.empty() && c.meets.begin()->first <= c.now()) {
         auto const [calendar_id, event_id] = c.meets.begin()->second;

@@ -1,5 +1,5 @@
 #pragma once
-// Parts of an event with rules of their own: reminders, conferences, special types.
+// Parts of an event with rules of their own: reminders and conferences.
 
 #include "tests/emulator/events.h"
 
@@ -9,7 +9,4 @@ namespace calbridge::emulator {
 std::optional<reply> take_reminders(event& e, bj::object const& body, bool replace, std::string const& user);
 // Creates, keeps or clears the conference. `understood`: conferenceDataVersion=1.
 std::optional<reply> take_conference(core& c, calendar const& cal, event& e, bj::object const& body, bool replace, bool understood);
-// What a type other than "default" demands.
-std::optional<reply> check_type(calendar const& cal, event const& e);
-
 }  // namespace calbridge::emulator

@@ -251,6 +251,11 @@ bool is_event_id(std::string_view id) {
            std::ranges::all_of(id, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'v'); });
 }
 
+bool is_private(event const& e) {
+    auto const visibility = text_at(e.body, "visibility");
+    return visibility == "private" || visibility == "confidential";
+}
+
 std::string_view organizer_of(event const& e) {
     auto const* o = object_at(e.body, "organizer");
     return o != nullptr ? text_at(*o, "email") : std::string_view{};

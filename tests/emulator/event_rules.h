@@ -13,6 +13,8 @@ std::optional<reply> settle(event& e, calendar const& cal);
 // 0-9 and a-v, 5 to 1024 characters.
 bool is_event_id(std::string_view id);
 
+// Private or confidential.
+bool is_private(event const& e);
 std::string_view organizer_of(event const& e);
 // Fields an organizer shares with guests; the rest belongs to each copy.
 bj::object shared_part(bj::object const& body);

@@ -3,6 +3,7 @@
 #include "tests/emulator/event_extras.h"
 #include "tests/emulator/event_rules.h"
 #include "tests/emulator/event_store.h"
+#include "tests/emulator/event_types.h"
 #include "tests/emulator/guests.h"
 #include "tests/emulator/series.h"
 
@@ -37,7 +38,7 @@ std::optional<reply> prepare(core& c, calendar const& cal, event& e, bj::object 
     if (!e.body.contains("sequence")) e.body["sequence"] = 0;
     e.created = c.now();
     if (auto no = settle(e, cal)) return no;
-    if (auto no = check_type(cal, e)) return no;
+    if (auto no = check_new_type(cal, e, w)) return no;
     if (auto no = take_reminders(e, body, true, w.user)) return no;
     return take_conference(c, cal, e, body, true, w.conference);
 }
@@ -167,6 +168,7 @@ reply write_event(core& c, calendar& cal, std::string_view id, bj::object const&
     }
     if (e.cancelled && c.knob.forbid_undelete) return refuse(403, "global", "forbidden", "Forbidden");
     if (auto no = settle(next, cal)) return *no;
+    if (auto no = check_type_write(e, next)) return *no;
 
     bool const guest = is_guest_copy(cal, e);
     if (guest && !guest_may(cal, e, next)) return not_organizer();

@@ -1,6 +1,7 @@
 #include "tests/emulator/listing.h"
 
 #include "tests/emulator/event_filter.h"
+#include "tests/emulator/event_rules.h"
 #include "tests/emulator/rows.h"
 #include "tests/emulator/times.h"
 #include "tests/emulator/tokens.h"
@@ -66,11 +67,6 @@ std::optional<reply> check_list(core& c, call const& k) {
         return refuse(410, "calendar", "updatedMinTooLongAgo", "The requested minimum modification time lies too far in the past.",
                       "parameter", "updatedMin");
     return std::nullopt;
-}
-
-bool is_private(event const& e) {
-    auto const visibility = text_at(e.body, "visibility");
-    return visibility == "private" || visibility == "confidential";
 }
 
 // Puts events into the items of a page until it is full.

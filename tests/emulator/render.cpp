@@ -63,9 +63,7 @@ bj::object render(core const& c, calendar const& cal, event const& e, view const
     }
     auto const* start = object_at(e.body, "start");
     auto const* end = object_at(e.body, "end");
-    auto const visibility = text_at(e.body, "visibility");
-    bool const is_private = visibility == "private" || visibility == "confidential";
-    if (v.access == role::free_busy_reader || (v.access == role::reader && is_private)) {
+    if (v.access == role::free_busy_reader || (v.access == role::reader && is_private(e))) {
         out["status"] = e.cancelled ? "cancelled" : "confirmed";
         if (start != nullptr) out["start"] = render_point(*start, e.starts, e.all_day, zone);
         if (end != nullptr) out["end"] = render_point(*end, e.ends, e.all_day, zone);

@@ -25,7 +25,7 @@ struct app {
           clients(account::make_client_directory(*db, ring, given.google.client())),
           tokens(account::make_token_source(*db, *oauth, *clients, ring, now, {})),
           keeper(on, {*db, *api, *tokens, *producer, token_keys, now, random, given.webhook_address}, channels(given)),
-          parts{*db, *producer, *api, *tokens, now, random},
+          parts{*db, *producer, *api, *tokens, now, random}, leaving{*db, *api, *oauth, *clients, ring, now},
           within{given.poll_active, given.poll_idle, given.overdue_grace, given.call_time_max, given.orphan_age} {}
 
     static pg::database_options database(settings const& s) {
@@ -105,6 +105,7 @@ struct app {
     std::unique_ptr<account::token_source> tokens;
     channel_keeper keeper;
     round_parts parts;
+    account::leave_parts leaving;
     round_limits within;
 };
 
@@ -128,6 +129,7 @@ runtime::parts make_app(asio::any_io_executor executor, runtime::health& health,
     add("overdue", with.overdue_every, wakeups_at_once, [a] { return overdue_round(a->parts, a->within); });
     add("discovery", with.grants_every, grants_at_once, [a] { return discovery_round(a->parts, a->within); });
     add("orphans", with.orphans_every, orphans_at_once, [a] { return orphan_round(a->parts, a->within); });
+    add("departures", with.grants_every, grants_at_once, [a] { return departure_round(a->parts, a->leaving, a->within); });
     add("idle-grants", with.grants_every, grants_at_once, [a] { return idle_grant_round(a->parts); });
     add("retention", with.retention_every, removed_at_once, [a] { return retention_round(a->parts); });
     add("backlog", with.backlog_every, 0, [a] { return backlog_round(a->parts); });

@@ -194,7 +194,7 @@ TEST_F(Channels, AnUnknownOutcomeIsClearedUpBySuccess) {
     EXPECT_EQ(google_.stopped.size(), 1U) << "Google may have opened the first one";
 }
 
-TEST_F(Channels, DisconnectingAndUnselectingStopThemAtGoogle) {
+TEST_F(Channels, UnselectingStopsThemAtGoogle) {
     round();
     sql("update calendars set selected = false");
     round();
@@ -204,10 +204,85 @@ TEST_F(Channels, DisconnectingAndUnselectingStopThemAtGoogle) {
     sql("update calendars set selected = true");
     round();
     EXPECT_EQ(google_.live_of(google_id_), 1U) << "selected again, at once";
-    sql("update user_calendar_connections set status = 'disconnected'");
+}
+
+TEST_F(Channels, AnEndedConnectionsChannelsAreLeftToWhoeverTakesLeaveForIt) {
     round();
-    EXPECT_TRUE(google_.live.empty());
-    EXPECT_EQ(sql("select string_agg(distinct state, ',') from channels"), "stopped");
+    sql("update user_calendar_connections set status = 'disconnected'");
+    tokens_.problem = fail(errc::grant_revoked, "disconnected");
+    round();
+
+    EXPECT_EQ(states(), "superseded") << "it can still be stopped, with the last token";
+    sql("update user_calendar_connections set data_key = null");
+    round();
+    EXPECT_EQ(states(), "stopped") << "without it, it cannot";
+}
+
+TEST_F(Channels, TheCalendarListIsWatchedAndRenewedLikeACalendar) {
+    sql("update user_calendar_connections set granted_scopes = '{https://www.googleapis.com/auth/calendar.calendarlist.readonly}'");
+    sql("update calendars set channel_due_at = 'infinity'");
+    auto const of_connection = [&](std::string const& columns) { return sql("select " + columns + " from user_calendar_connections"); };
+    std::string seen;
+    google_.before_open = [&] { seen = sql("select string_agg(state || kind, ',') from channels"); };
+
+    round();
+
+    EXPECT_EQ(seen, "pendingcalendar_list");
+    ASSERT_EQ(google_.live_of(""), 1U);
+    auto const& [id, channel] = *google_.live.begin();
+    auto const content = domain::verify_channel_token(keys_, channel_id{*parse_uuid(id)}, channel.token);
+    ASSERT_TRUE(content);
+    EXPECT_TRUE(content->calendar.is_nil());
+    EXPECT_EQ(content->connection, connection_of(calendar_));
+    EXPECT_EQ(of_connection("list_dirty_seq"), "1") << "changes before it are looked for";
+    EXPECT_TRUE(kafka_.records.empty()) << "the list is read here";
+    EXPECT_EQ(of_connection("list_channel_due_at between now() + interval '143 h' and now() + interval '148 h'"), "t");
+
+    std::string const old = id;
+    google_.before_open = [&] { EXPECT_EQ(google_.live.count(old), 1U); };
+    sql("update user_calendar_connections set list_channel_due_at = now()");
+    round();
+    round();
+    EXPECT_EQ(google_.live_of(""), 2U) << "until the new one has delivered";
+    delivered();
+    round();
+    EXPECT_EQ(google_.live_of(""), 1U);
+    EXPECT_EQ(states(), "stopped,active");
+}
+
+TEST_F(Channels, AListThatCannotBeWatchedIsToldOfAfterThreeTries) {
+    sql("update user_calendar_connections set granted_scopes = '{https://www.googleapis.com/auth/calendar.calendarlist.readonly}'");
+    sql("update calendars set channel_due_at = 'infinity'");
+    google_.refuse = [](std::string_view) { return failure(errc::unavailable, "backendError"); };
+    for (int i = 0; i < 3; ++i) {
+        round();
+        sql("update user_calendar_connections set list_channel_due_at = now()");
+    }
+
+    EXPECT_EQ(sql("select kind || ' ' || (subject = '" + connection_of(calendar_).str() + "') from alerts"), "renewals_failing true");
+    google_.refuse = nullptr;
+    round();
+    EXPECT_EQ(sql("select resolved_at is not null from alerts"), "t");
+    EXPECT_EQ(sql("select list_channel_failures from user_calendar_connections"), "0");
+}
+
+TEST_F(Channels, AMissingScopeIsToldOfAndRevokesNobody) {
+    google_.refuse = [](std::string_view) {
+        auto e = failure(errc::forbidden, "insufficientPermissions");
+        e.scope_missing = true;
+        return e;
+    };
+
+    round();
+
+    EXPECT_EQ(sql("select kind || ' ' || (subject = '" + connection_of(calendar_).str() + "') from alerts"), "scope_missing true");
+    EXPECT_EQ(sql("select status from user_calendar_connections"), "active");
+    EXPECT_EQ(of_calendar(calendar_, "pushable || ' ' || (channel_due_at > now() + interval '1 day')"), "false true");
+    google_.refuse = nullptr;
+    sql("update user_calendar_connections set granted_scopes = '{https://www.googleapis.com/auth/calendar.events}'");
+    round();
+    EXPECT_EQ(google_.live_of(google_id_), 1U) << "allowed now, and tried at once";
+    EXPECT_EQ(sql("select resolved_at is not null from alerts"), "t");
 }
 
 TEST_F(Channels, WithoutConsentTheyAreForgottenAndNotOpened) {

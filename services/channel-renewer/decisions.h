@@ -44,6 +44,7 @@ inline constexpr int misses_before_alert = 6;  // a replacement for every second
 
 // A grant that could not be revoked is kept this long for further tries; then its keys are destroyed all the same.
 inline constexpr std::chrono::hours departure_time_max{72};
+inline constexpr std::chrono::minutes departure_retry{5};
 
 // After a stop call: true when the channel is done with; false: try again later (until it expires by itself).
 bool is_stop_final(google::call_error const& error);

@@ -83,6 +83,32 @@ TEST(WatchFailure, WithoutATokenNothingWasSent) {
     EXPECT_GE(f.retry_in, 1s);
 }
 
+TEST(WatchFailure, AMissingScopeIsPermanentUntilMoreIsAllowed) {
+    auto error = failure(errc::forbidden, "insufficientPermissions");
+    error.scope_missing = true;
+
+    auto const f = judge_watch_failure(error, 0, {}, 0.5);
+
+    EXPECT_TRUE(f.permanent && f.scope_missing);
+    EXPECT_EQ(f.retry_in, 168h);
+}
+
+TEST(Discovery, IsTriedMoreAndMoreRarely) {
+    EXPECT_GE(discovery_wait(1, 0.0), 30s);
+    EXPECT_LE(discovery_wait(1, 0.999), 60s);
+    EXPECT_GT(discovery_wait(6, 0.999), 30min);
+    EXPECT_LE(discovery_wait(60, 0.999), 6h);
+}
+
+TEST(Misses, AreToldOfAfterThreeReplacementsInVainAndOverWithADelivery) {
+    EXPECT_EQ(judge_misses(1, 2), verdict::nothing);
+    EXPECT_EQ(judge_misses(5, 6), verdict::silent);
+    EXPECT_EQ(judge_misses(6, 7), verdict::silent);
+    EXPECT_EQ(judge_misses(7, 7), verdict::nothing);
+    EXPECT_EQ(judge_misses(7, 0), verdict::heard);
+    EXPECT_EQ(judge_misses(5, 0), verdict::nothing);
+}
+
 TEST(StopFailure, OnlyWhatMayPassIsTriedAgain) {
     for (errc const passing : {errc::timed_out, errc::unavailable, errc::rate_limited, errc::conflict, errc::unauthorized,
                                errc::client_rejected, errc::shutting_down, errc::internal}) {

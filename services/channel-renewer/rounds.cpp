@@ -4,6 +4,8 @@
 #include "say.h"
 #include "wakeups.h"
 
+#include "store/leaving.h"
+
 #include "common/observe/log.h"
 #include "common/observe/metrics.h"
 
@@ -169,6 +171,33 @@ task<result<std::size_t>> orphan_round(round_parts const& with, round_limits con
         co_await say_or_warn(with.db, std::move(what), still);
     }
     co_return found->size();
+}
+
+task<result<std::size_t>> departure_round(round_parts const& with, account::leave_parts const& leaving, round_limits const& within) {
+    auto const due = co_await store::claim_departures(with.db, grants_at_once, departure_retry);
+    if (!due) co_return due.error();
+    for (store::departure const& each : *due) {
+        deadline const at = in(within.call_time_max);
+        account::left const how = co_await account::take_leave_of_google(leaving, each.tenant, each.connection, at);
+        if (how == account::left::back) continue;
+        bool const given_up = how == account::left::later && with.now.now() - each.since > departure_time_max;
+        if (how == account::left::later && !given_up) continue;
+        auto const forgotten = co_await store::forget_grant(with.db, each.tenant, each.connection);
+        if (!forgotten) {
+            warn_about("departure.not_stored", each.tenant, forgotten.error());
+            continue;
+        }
+        log::info("departure.finished", {{"tenant_id", each.tenant}, {"connection_id", each.connection}, {"google_told", !given_up}});
+        if (!given_up) continue;
+        store::alert what{.tenant = each.tenant,
+                          .kind = "revoke_failed",
+                          .subject = each.connection.str(),
+                          .explanation =
+                              "This connection was ended and its keys are destroyed, but Google could not be told for three days: "
+                              "its user can remove the app under myaccount.google.com, Security."};
+        co_await say_or_warn(with.db, std::move(what), true);
+    }
+    co_return due->size();
 }
 
 task<result<std::size_t>> idle_grant_round(round_parts const& with) {

@@ -1,6 +1,7 @@
 #pragma once
 // What the clock does besides channels, one bounded step each; every step returns how much it did.
 
+#include "account/leave.h"
 #include "account/tokens.h"
 #include "clients/google/google.h"
 #include "store/clockwork.h"
@@ -36,6 +37,8 @@ task<result<std::size_t>> overdue_round(round_parts const& with, round_limits co
 task<result<std::size_t>> discovery_round(round_parts const& with, round_limits const& within);
 // What something dead left behind for half an hour is put right and woken; messages that do not get out are told of.
 task<result<std::size_t>> orphan_round(round_parts const& with, round_limits const& within);
+// Connections that were ended while Google was away: their channels are stopped, their grant is revoked, their keys destroyed.
+task<result<std::size_t>> departure_round(round_parts const& with, account::leave_parts const& leaving, round_limits const& within);
 // Grants nobody used for a day are refreshed, so that Google keeps them.
 task<result<std::size_t>> idle_grant_round(round_parts const& with);
 task<result<std::size_t>> retention_round(round_parts const& with);

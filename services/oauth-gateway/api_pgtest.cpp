@@ -36,8 +36,22 @@ TEST_F(Gateway, DisconnectingForgetsAndCanBeRepeated) {
     });
 }
 
-TEST_F(Gateway, DisconnectingWithGoogleAwayStillForgets) {
+TEST_F(Gateway, DisconnectingWithGoogleAwayLeavesTheRestToTheClock) {
     oauth_.on_revoke = [] { return google::answer<void>(google::call_error{.code = errc::unavailable, .reason = "backendError"}); };
+    run([this]() -> task<void> {
+        auto by = co_await sign_in();
+        co_await connect(by);
+        std::string const id = sql("select connection_id from user_calendar_connections");
+        auto const got = co_await post(by, "/settings/calendar/disconnect/" + id);
+        EXPECT_EQ(got.status, 303);
+        EXPECT_EQ(sql("select status || (data_key is null) || (revoke_due_at > now()) from user_calendar_connections"), "disconnectedfalsetrue");
+        // Connected again before the clock came: the new grant is nobody's to revoke.
+        co_await connect(by);
+        EXPECT_EQ(sql("select status || (revoke_due_at is null) from user_calendar_connections"), "activetrue");
+    });
+}
+
+TEST_F(Gateway, DisconnectingDoesNotRevokeWhatStoppingStillNeeds) {
     oauth_.on_refresh = [](std::string_view) { return google::answer<google::grant>(google::call_error{.code = errc::unavailable}); };
     run([this]() -> task<void> {
         auto by = co_await sign_in();
@@ -48,7 +62,8 @@ TEST_F(Gateway, DisconnectingWithGoogleAwayStillForgets) {
         EXPECT_EQ(got.status, 303);
     });
 
-    EXPECT_EQ(sql("select status || (data_key is null) from user_calendar_connections"), "disconnectedtrue");
+    EXPECT_TRUE(oauth_.revoked.empty());
+    EXPECT_EQ(sql("select status || (data_key is null) from user_calendar_connections"), "disconnectedfalse");
 }
 
 TEST_F(Gateway, RevokingSparesAnotherConnectionOfTheSameAccount) {

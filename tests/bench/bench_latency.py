@@ -108,7 +108,7 @@ class Bench:
             list(pool.map(self.connect, self.users))
         want = len(self.users)
         ready = ("select (select count(*) from calendars c where is_primary and sync_token is not null and synced_seq >= dirty_seq)"
-                 " + (select count(*) from channels h where state = 'active' and verified_at is not null)")
+                 " + (select count(*) from channels h where state = 'active' and verified_at is not null and calendar_id is not null)")
         self.wait("every calendar to be imported and to have a proven channel", lambda: int(self.stack.sql(ready)) >= 2 * want)
         self.settle()
 

@@ -16,7 +16,7 @@ ALTER TABLE user_calendar_connections
     ADD list_channel_due_at   timestamptz NOT NULL DEFAULT now(),  -- as a calendar's three
     ADD list_channel_failures integer NOT NULL DEFAULT 0,
     ADD list_pushable         boolean NOT NULL DEFAULT true,
-    ADD revoke_due_at         timestamptz,                         -- disconnected while Google was away: when to try again
+    ADD revoke_due_at         timestamptz,                         -- ended, and Google may not know yet: when to try again
     ADD revoke_since          timestamptz;
 CREATE INDEX connections_list_dirty ON user_calendar_connections (discovery_claimed_until)
     WHERE status = 'active' AND list_synced_seq < list_dirty_seq;
@@ -164,7 +164,8 @@ CREATE OR REPLACE FUNCTION claim_channel_duties(most integer, life_ms bigint)
           FROM channels h
           JOIN user_calendar_connections u ON (u.tenant_id, u.connection_id) = (h.tenant_id, h.connection_id)
           LEFT JOIN calendars c ON (c.tenant_id, c.calendar_id) = (h.tenant_id, h.calendar_id)
-         WHERE h.state = 'superseded' AND h.claimed_until < now()
+         -- Those of an ended connection are stopped with its last token, by whoever takes leave of Google for it.
+         WHERE h.state = 'superseded' AND h.claimed_until < now() AND NOT (u.status = 'disconnected' AND u.data_key IS NOT NULL)
            AND (h.superseded_at <= now() - interval '1 hour' OR h.expires_at <= now()
                 OR CASE h.kind WHEN 'events' THEN EXISTS (
                         SELECT 1 FROM channels n WHERE (n.tenant_id, n.calendar_id) = (h.tenant_id, h.calendar_id) AND n.state = 'active' AND n.verified_at IS NOT NULL)
@@ -425,18 +426,25 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- A connection whose scopes changed, or that is back, may be able to watch its calendar list now; its list is read in full.
-CREATE FUNCTION follow_scopes() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
+-- A connection whose scopes changed, or that is back, may be able to watch its calendar list now; its list is read in full. One that is ended leaves
+-- something to do at Google: whoever ends it does it at once, and if that fails or dies, the clock does.
+CREATE FUNCTION follow_consent() RETURNS trigger LANGUAGE plpgsql SET search_path = public, pg_temp AS $$
 BEGIN
-    IF NEW.status IN ('active', 'paused') THEN
+    IF NEW.status IN ('active', 'paused') AND (OLD.granted_scopes IS DISTINCT FROM NEW.granted_scopes OR OLD.status IN ('revoked', 'disconnected')) THEN
         NEW.list_channel_due_at := now();
         NEW.list_sync_token := NULL;
     END IF;
+    IF NEW.status <> 'disconnected' THEN
+        NEW.revoke_due_at := NULL;
+        NEW.revoke_since := NULL;
+    ELSIF OLD.status <> 'disconnected' AND NEW.data_key IS NOT NULL THEN
+        NEW.revoke_due_at := now() + interval '1 minute';
+        NEW.revoke_since := now();
+    END IF;
     RETURN NEW;
 END $$;
-CREATE TRIGGER followed_by_list_channel BEFORE UPDATE ON user_calendar_connections FOR EACH ROW
-    WHEN (OLD.granted_scopes IS DISTINCT FROM NEW.granted_scopes OR (OLD.status IN ('revoked', 'disconnected')) <> (NEW.status IN ('revoked', 'disconnected')))
-    EXECUTE FUNCTION follow_scopes();
+CREATE TRIGGER followed_by_list_and_leave BEFORE UPDATE ON user_calendar_connections FOR EACH ROW
+    WHEN (OLD.granted_scopes IS DISTINCT FROM NEW.granted_scopes OR OLD.status IS DISTINCT FROM NEW.status) EXECUTE FUNCTION follow_consent();
 
 GRANT SELECT ON alerts TO calbridge_definer;
 GRANT SELECT (reason) ON tasks TO calbridge_renewer;
@@ -445,7 +453,7 @@ DO $$
 DECLARE f text;
 BEGIN
     FOREACH f IN ARRAY ARRAY['claim_polls(integer, bigint, bigint, double precision)', 'claim_discoveries(integer)', 'claim_departures(integer, bigint)',
-                             'put_right_orphans(integer, bigint)', 'stuck_outboxes(bigint)', 'fence_settings()', 'follow_scopes()'] LOOP
+                             'put_right_orphans(integer, bigint)', 'stuck_outboxes(bigint)', 'fence_settings()', 'follow_consent()'] LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', f);
         EXECUTE format('ALTER FUNCTION %s OWNER TO calbridge_definer', f);
     END LOOP;

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# `./dev setup`: the distribution's packages, the Kafka jars and Google's discovery documents. Quick when all is there.
+# `./dev setup`: the distribution's packages, the Kafka jars, Google's discovery documents, Python packages of tests. Quick when all is there.
 
 # One line is one need; `a|b` means the first one the distribution has.
 packages=(
@@ -7,7 +7,7 @@ packages=(
   'libboost1.81-dev|libboost1.83-dev' 'libboost-json1.81-dev|libboost-json1.83-dev' 'libboost-url1.81-dev|libboost-url1.83-dev'
   libssl-dev libsimdjson-dev libprotobuf-dev protobuf-compiler librdkafka-dev libpq-dev prometheus-cpp-dev
   libspdlog-dev libfmt-dev libhowardhinnant-date-dev libical-dev libgtest-dev libgmock-dev librapidcheck-dev zlib1g-dev pkg-config
-  'postgresql-15|postgresql-17|postgresql' 'openjdk-17-jre-headless|openjdk-21-jre-headless' maven
+  'postgresql-15|postgresql-17|postgresql' 'openjdk-17-jdk-headless|openjdk-21-jdk-headless' maven
   python3 python3-pip jq curl kcat 'nginx-light|nginx' wrk chromium tzdata ca-certificates git shellcheck
 )
 
@@ -138,8 +138,8 @@ ensure_discovery() {
 }
 
 _fetch_discovery() { # REQUIREMENTS DIRECTORY
-  local python=python3
-  "$python" -m pip --version >/dev/null 2>&1 || python=/usr/bin/python3
+  local python
+  python=$(_python_with_pip)
   "$python" -m pip download -q --no-deps --require-hashes -d "$2/wheel" -r "$1" >&2 || return 1
   "$python" - "$2" <<'PYTHON' || return 1
 import pathlib, sys, zipfile
@@ -152,6 +152,34 @@ PYTHON
   rm -rf "$2/wheel"
 }
 
+# A virtual environment for the tests written in Python and for examples/python, shared by every clone.
+python_dir="$root/build/python"
+
+ensure_python() {
+  local requirements=("$root/tools/dev/python-requirements.txt" "$root/examples/python/requirements.txt") python cached work
+  python=$(_python_with_pip)
+  cached="$cache_dir/python-$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')-$(cat "${requirements[@]}" | sha256sum | cut -c1-16)"
+  if [[ ! -x $cached/bin/python ]]; then
+    say "fetching Python packages from PyPI"
+    mkdir -p "$cache_dir"
+    rm -rf "$cached"
+    work=$(mktemp -d "$cache_dir/.python-XXXXXX")
+    # Debian's venv module lacks pip of its own; the pip that is there installs into the environment.
+    if ! { "$python" -m venv --without-pip "$work" && "$python" -m pip --python "$work/bin/python" install -q --no-deps --no-input \
+      --disable-pip-version-check --require-hashes -r "${requirements[0]}" -r "${requirements[1]}" >&2; }; then
+      rm -rf "$work"
+      die "the Python packages could not be fetched with pip (its messages are above): check the network and run ./dev setup again"
+    fi
+    mv -T "$work" "$cached" 2>/dev/null || rm -rf "$work"
+  fi
+  mkdir -p "$root/build"
+  [[ $(readlink "$python_dir" 2>/dev/null) == "$cached" ]] || ln -sfn "$cached" "$python_dir"
+}
+
+_python_with_pip() {
+  if python3 -m pip --version >/dev/null 2>&1; then printf 'python3\n'; else printf '/usr/bin/python3\n'; fi
+}
+
 _require_linux() {
   [[ $(uname -s) == Linux ]] || die "./dev runs on Linux (Debian 12 or 13); this is $(uname -s)" "use a Debian machine, container or virtual machine"
 }
@@ -161,10 +189,11 @@ ensure_setup() {
   [[ ${CALBRIDGE_SKIP_PACKAGES:-} ]] || _install_packages
   ensure_kafka_jars
   ensure_discovery
+  ensure_python
 }
 
 cmd_setup() {
   (($# == 0)) || die "setup takes no arguments"
   with_lock setup ensure_setup
-  say "everything needed is here (Kafka and discovery documents: $cache_dir)"
+  say "everything needed is here (Kafka, discovery documents, Python packages: $cache_dir)"
 }

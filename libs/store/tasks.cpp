@@ -3,6 +3,8 @@
 
 #include "store/row_reader.h"
 
+#include "domain/recurrence.h"
+
 #include "wire/stored.h"
 #include "wire/told.h"
 
@@ -60,16 +62,34 @@ constexpr pg::statement read_operations{"read_operations", "SELECT " CALBRIDGE_O
     WHERE o.tenant_id = $1 AND o.calendar_id = $2 AND o.operation_id = ANY ($3))"};
 constexpr pg::statement read_series{"read_series", "SELECT " CALBRIDGE_LINK_COLUMNS R"(
     FROM task_links l WHERE l.tenant_id = $1 AND l.task_id = ANY ($2) AND l.state <> 'ended')"};
+constexpr pg::statement read_ended{"read_ended_link", "SELECT " CALBRIDGE_LINK_COLUMNS R"(
+    FROM task_links l WHERE l.tenant_id = $1 AND l.calendar_id = $2 AND l.google_calendar_event_id = $3 AND l.task_id = $4
+    AND l.state = 'ended' FOR NO KEY UPDATE)"};
 constexpr pg::statement add_task{"insert_task", R"(
     INSERT INTO tasks (tenant_id, task_id, user_id, version, snapshot, deleted, calendar_id, absorbed_version, pulled_seq, update_seq,
     seen, local, told, state, reason, explanation, series_task_id, occurrence, split_from_task_id, split_from, cut_at, origin,
     dirty_seq, synced_seq)
     VALUES ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9, $10, $11::jsonb, $12::jsonb, $13::jsonb, $14, $15, $16, $17, $18, $19, $20, $21, $22,
     $23, $24) ON CONFLICT DO NOTHING)"};
+// Intake locks tasks in key order; so does this.
 constexpr pg::statement wake_children{"wake_occurrences", R"(
-    UPDATE tasks SET calendar_id = $3, dirty_seq = dirty_seq + 1, retry_at = NULL,
-    state = CASE WHEN state = 'waiting' THEN 'pending' ELSE state END
-    WHERE tenant_id = $1 AND series_task_id = $2)"};
+    WITH held AS (
+    SELECT t.task_id FROM tasks t WHERE t.tenant_id = $1 AND t.series_task_id = $2 AND ($4 OR t.state IN ('waiting', 'failed')
+    OR EXISTS (SELECT 1 FROM task_links l WHERE (l.tenant_id, l.task_id) = (t.tenant_id, t.task_id) AND l.state <> 'ended'))
+    ORDER BY t.task_id FOR NO KEY UPDATE)
+    UPDATE tasks t SET calendar_id = $3, dirty_seq = t.dirty_seq + 1, retry_at = NULL,
+    state = CASE WHEN t.state = 'waiting' THEN 'pending' ELSE t.state END
+    FROM held WHERE t.tenant_id = $1 AND t.task_id = held.task_id)"};
+constexpr pg::statement end_children{"end_occurrences", R"(
+    WITH held AS (
+    SELECT t.task_id FROM tasks t WHERE t.tenant_id = $1 AND t.series_task_id = $2 AND t.occurrence >= $3 AND t.state <> 'removed'
+    ORDER BY t.task_id FOR NO KEY UPDATE
+    ), ended AS (
+    UPDATE task_links l SET state = 'ended', state_reason = $4, ended_at = now(), has_conflict = false, conflict_data = NULL,
+    frozen = false, meet_pending = false
+    FROM held WHERE l.tenant_id = $1 AND l.task_id = held.task_id AND l.state <> 'ended')
+    UPDATE tasks t SET state = 'removed', reason = $4, explanation = '', synced_seq = t.dirty_seq, retry_at = NULL
+    FROM held WHERE t.tenant_id = $1 AND t.task_id = held.task_id)"};
 constexpr pg::statement cut{"cut_series", R"(
     UPDATE tasks SET cut_at = $3, dirty_seq = dirty_seq + 1, retry_at = NULL
     WHERE tenant_id = $1 AND task_id = $2 AND (cut_at = '' OR cut_at > $3))"};
@@ -116,10 +136,12 @@ std::optional<std::string> text_of(std::optional<task_id> const& id) {
     return id->str();
 }
 
-// Occurrences are decided beside their series' link.
+// Occurrences and splits are decided beside their series' link.
+std::optional<task_id> series_of(task_row const& row) { return row.series ? row.series : row.split_from_task; }
+
 task<result<void>> attach_series(pg::transaction& tx, tenant_id tenant, std::vector<task_and_link*> to) {
     std::vector<std::string> ids;
-    for (task_and_link const* each : to) ids.push_back(each->task.series->str());
+    for (task_and_link const* each : to) ids.push_back(series_of(each->task)->str());
     pg::params with;
     with.add(tenant).add_array(ids);
     auto const rows = co_await tx.query(read_series, std::move(with));
@@ -129,7 +151,21 @@ task<result<void>> attach_series(pg::transaction& tx, tenant_id tenant, std::vec
         link_row const link = r.link(tenant);
         if (r.problem()) co_return *r.problem();
         for (task_and_link* each : to)
-            if (*each->task.series == link.task) each->series = link;
+            if (*series_of(each->task) == link.task) each->series = link;
+    }
+    co_return result<void>{};
+}
+
+// The instance of an occurrence has one link row for ever.
+task<result<void>> attach_ended(pg::transaction& tx, tenant_id tenant, task_and_link& to) {
+    pg::params with;
+    with.add(tenant).add(to.series->calendar).add(domain::instance_id(to.series->event_id, to.task.occurrence)).add(to.task.id);
+    auto const rows = co_await tx.query(read_ended, std::move(with));
+    if (!rows) co_return rows.error();
+    if (!rows->empty()) {
+        row_reader r(*rows, 0);
+        to.ended = r.link(tenant);
+        if (r.problem()) co_return *r.problem();
     }
     co_return result<void>{};
 }
@@ -164,9 +200,13 @@ task<result<std::optional<task_and_link>>> lock_task(pg::transaction& tx, tenant
     if (!all) co_return all.error();
     if (all->empty()) co_return std::optional<task_and_link>{};
     task_and_link found = std::move(all->front());
-    if (found.task.series) {
+    if (series_of(found.task)) {
         std::vector<task_and_link*> one{&found};
         auto attached = co_await attach_series(tx, tenant, std::move(one));
+        if (!attached) co_return attached.error();
+    }
+    if (found.task.series && found.series && !found.link) {
+        auto attached = co_await attach_ended(tx, tenant, found);
         if (!attached) co_return attached.error();
     }
     co_return std::optional<task_and_link>(std::move(found));
@@ -191,7 +231,7 @@ task<result<linked_page>> lock_page(pg::transaction& tx, tenant_id tenant, calen
     page.links = std::move(*links);
     std::vector<task_and_link*> occurrences;
     for (task_and_link& each : page.links)
-        if (each.task.series) occurrences.push_back(&each);
+        if (series_of(each.task)) occurrences.push_back(&each);
     if (!occurrences.empty()) {
         auto attached = co_await attach_series(tx, tenant, std::move(occurrences));
         if (!attached) co_return attached.error();
@@ -236,10 +276,18 @@ task<result<void>> insert_task(pg::transaction& tx, task_row const& row, std::st
     co_return result<void>{};
 }
 
-task<result<void>> wake_occurrences(pg::transaction& tx, tenant_id tenant, task_id series, calendar_id calendar) {
+task<result<void>> wake_occurrences(pg::transaction& tx, tenant_id tenant, task_id series, calendar_id calendar, bool all) {
     pg::params with;
-    with.add(tenant).add(series).add(calendar);
+    with.add(tenant).add(series).add(calendar).add(all);
     auto const rows = co_await tx.query(wake_children, std::move(with));
+    if (!rows) co_return rows.error();
+    co_return result<void>{};
+}
+
+task<result<void>> end_occurrences(pg::transaction& tx, tenant_id tenant, task_id series, std::string key, std::string reason) {
+    pg::params with;
+    with.add(tenant).add(series).add(key).add(reason);
+    auto const rows = co_await tx.query(end_children, std::move(with));
     if (!rows) co_return rows.error();
     co_return result<void>{};
 }

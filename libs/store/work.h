@@ -36,7 +36,8 @@ struct task_and_link {
     task_row task;
     std::optional<link_row> link;             // the open one
     std::optional<operation_row> unanswered;  // newest operation of the link still pending
-    std::optional<link_row> series;           // of an occurrence: the open link of its series, not locked
+    std::optional<link_row> ended;            // of an occurrence without an open link (lock_task only): its ended link to that instance
+    std::optional<link_row> series;           // of an occurrence or a split: the open link of its series, not locked
 };
 // Due tasks placed on the calendar, oldest first: synced_seq < dirty_seq and retry_at passed.
 task<result<std::vector<task_and_link>>> due_tasks(pg::database& db, tenant_id tenant, calendar_id calendar, int most);
@@ -70,8 +71,11 @@ struct task_outcome {
 task<result<void>> save_task(pg::transaction& tx, task_outcome const& outcome);
 // A task made here: imported from Google, or an occurrence or a new series somebody made there. errc::exists when the id is taken.
 task<result<void>> insert_task(pg::transaction& tx, task_row const& row, std::string explanation);
-// The occurrences of a series become due on its calendar (they waited for its event, or it has changed).
-task<result<void>> wake_occurrences(pg::transaction& tx, tenant_id tenant, task_id series, calendar_id calendar);
+// The occurrences of a series become due on its calendar: all of them (its event was made), or those that have events or wait for it (its
+// event has changed).
+task<result<void>> wake_occurrences(pg::transaction& tx, tenant_id tenant, task_id series, calendar_id calendar, bool all);
+// The occurrences of a series from `key` on (empty: all) end with it: open links and rows; nobody is told.
+task<result<void>> end_occurrences(pg::transaction& tx, tenant_id tenant, task_id series, std::string key, std::string reason);
 // The series ends before `key` from now on, because a later one has taken over; it becomes due.
 task<result<void>> cut_series(pg::transaction& tx, tenant_id tenant, task_id series, std::string key);
 

@@ -27,6 +27,13 @@ struct surroundings {
     std::function<uuid()> fresh_id;  // operation, link and message ids
 };
 
+// Of a series whose event was made or changed: which of its occurrences have to look again.
+enum class occurrences_to_wake { none, linked, all };
+struct series_cut {
+    task_id series;
+    std::string key;
+};
+
 // Rows after a decision, to be written together.
 struct effects {
     store::task_row task;
@@ -40,6 +47,9 @@ struct effects {
     std::optional<std::chrono::milliseconds> retry_in;
     bool raise_dirty{false};
     bool task_changed{false};
+    occurrences_to_wake wake{occurrences_to_wake::none};
+    std::optional<std::string> occurrences_end;  // why: every occurrence row of this series ends, and nobody is told
+    std::optional<series_cut> cut;               // another series ends before this occurrence from now on
     std::string explanation;
     std::string_view why{"nothing"};  // stable, for logs and histories
 };

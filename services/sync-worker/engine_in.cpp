@@ -1,4 +1,4 @@
-#include "engine_rows.h"
+#include "engine_series.h"
 
 #include "domain/stamp.h"
 
@@ -178,8 +178,10 @@ void take_over(effects& e, domain::merge const& what, domain::fields const& remo
     e.why = what.reason;
 }
 
-inbound event_seen(store::task_and_link rows, std::optional<store::operation_row> const& stamped, domain::calendar_event const& event,
-                   surroundings const& around) {
+namespace {
+
+inbound decide_on(store::task_and_link rows, std::optional<store::operation_row> const& stamped, domain::calendar_event const& event,
+                  surroundings const& around) {
     inbound out;
     effects e = start(std::move(rows));
     store::link_row& link = *e.link;
@@ -299,6 +301,18 @@ inbound event_seen(store::task_and_link rows, std::optional<store::operation_row
     }
     link.remote = remote;
     out.change = std::move(e);
+    return out;
+}
+
+}  // namespace
+
+inbound event_seen(store::task_and_link rows, std::optional<store::operation_row> const& stamped, domain::calendar_event const& event,
+                   surroundings const& around) {
+    std::optional<domain::fields> const agreed_before = rows.link->base;
+    bool const was_pending = rows.link->state == domain::link_state::pending;
+    inbound out = decide_on(std::move(rows), stamped, event, around);
+    bool const lives = out.change.link && out.change.link->state == domain::link_state::live;
+    if (lives && out.change.link_changed) note_series(out.change, agreed_before, was_pending);
     return out;
 }
 

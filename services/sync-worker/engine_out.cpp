@@ -1,6 +1,8 @@
-#include "engine_rows.h"
+#include "engine_calls.h"
+#include "engine_series.h"
 
 #include "domain/stamp.h"
+#include "domain/template.h"
 
 #include <algorithm>
 
@@ -11,43 +13,21 @@ namespace {
 using domain::field;
 using domain::field_set;
 
+// Footer, colour, reminders and a tick say nothing new to guests, and that a series ends where another goes on is told by that one.
+bool matters_to_guests(effects const& e, field_set const& pushed) {
+    for (field f : {field::time, field::location, field::guests, field::description})
+        if (pushed.has(f)) return true;
+    if (pushed.has(field::recurrence) && e.task.cut_at.empty()) return true;
+    if (!pushed.has(field::title)) return false;
+    bool const known = e.link && e.link->remote && e.task.local;
+    return !known || domain::without_tick(e.link->remote->title) != domain::without_tick(e.task.local->title);
+}
+
 field_set fields_named(std::vector<std::string> const& names) {
     field_set out;
     for (std::string const& n : names)
         if (auto f = domain::field_named(n)) out.add(*f);
     return out;
-}
-
-bool may_write(std::string_view access_role) {
-    return access_role == "owner" || access_role == "writer" || access_role == "writerWithoutPrivateAccess";
-}
-
-// Guests hear of what matters to them, when the task says so, and never about the past.
-std::string mail_for(effects const& e, std::optional<field_set> pushed, surroundings const& around) {
-    std::string const& asked = e.task.snapshot.send_updates;
-    if (asked != "all" && asked != "externalOnly") return "none";
-    if (domain::is_completed(e.task.snapshot)) return "none";
-    if (e.task.local) {
-        domain::time_range const& t = e.task.local->time;
-        instant const over = t.all_day ? std::chrono::time_point_cast<std::chrono::microseconds>(t.end_day) : t.end;
-        if (over < around.now) return "none";
-    }
-    if (pushed && !pushed->has(field::title) && !pushed->has(field::time) && !pushed->has(field::location) && !pushed->has(field::guests) &&
-        !pushed->has(field::description))
-        return "none";
-    return asked;
-}
-
-google::event_write write_of(effects const& e, store::operation_row const& operation, surroundings const& around) {
-    google::event_write what;
-    store::link_row const& link = *e.link;
-    domain::stamp_place const place{link.tenant, link.connection, link.google_calendar_id, link.event_id};
-    what.stamp = domain::make_stamp(*around.stamps, place, link.id);
-    what.operation = operation.id.str();
-    what.attendees_data = link.attendees_data;
-    what.meet_request_id = domain::meet_request_id(link.id, link.generation);
-    what.send_updates = operation.send_updates;
-    return what;
 }
 
 void record_conflicts(effects& e, std::vector<domain::field_conflict> const& found, surroundings const& around) {
@@ -64,27 +44,6 @@ void record_conflicts(effects& e, std::vector<domain::field_conflict> const& fou
     update.reason = "edited_on_both_sides";
     update.explanation = "The task and the calendar event were changed at the same time. Both versions are kept; choose one.";
     for (domain::field_conflict const& c : open) update.conflicts.push_back({std::string(domain::name(c.which)), c.base, c.crm, c.google});
-}
-
-outbound done_with(effects e) {
-    outbound out;
-    out.change = std::move(e);
-    out.call = finished{};
-    return out;
-}
-
-outbound refuse(effects e, std::int64_t worked, std::string code, std::string explanation, std::string state, surroundings const& around) {
-    bool const news = e.task.reason != code || e.task.state != state;
-    settle(e, worked, std::move(state));
-    e.task.reason = code;
-    e.explanation = explanation;
-    if (news) {
-        domain::task_update& update = tell(e, domain::update_kind::failed, around);
-        update.reason = std::move(code);
-        update.explanation = std::move(explanation);
-    }
-    e.why = "refused";
-    return done_with(std::move(e));
 }
 
 outbound create(effects e, surroundings const& around) {
@@ -174,6 +133,28 @@ outbound remove(effects e, surroundings const& around) {
     return out;
 }
 
+// An occurrence that was called off takes place again, as the task is now.
+outbound restore(effects e, surroundings const& around) {
+    store::operation_row operation = new_operation(e, "patch", around);
+    operation.expected = e.task.local;
+    operation.before = e.link->remote;
+    operation.why = "occurrence takes place again";
+    operation.send_updates = mail_for(e, std::nullopt, around);
+    google::event_write what = write_of(e, operation, around);
+    what.values = *e.task.local;
+    what.restore = true;
+    for (field f : domain::all_fields) what.pushed.add(f);
+    what.pushed.remove(field::recurrence).remove(field::meet);
+    operation.pushed = what.pushed.names();
+    e.new_operations.push_back(operation);
+    e.why = "restore";
+    outbound out;
+    out.change = std::move(e);
+    out.call = send_patch{std::move(what), {}};
+    out.operation = std::move(operation);
+    return out;
+}
+
 // Google's side deleted the event earlier. What a later snapshot means for it; empty: go on as usual.
 std::optional<outbound> after_deletion(effects& e, store::task_row const& before, surroundings const& around) {
     if (e.link || e.task.reason != "deleted_in_google") return {};
@@ -203,9 +184,70 @@ std::optional<outbound> after_deletion(effects& e, store::task_row const& before
 
 }  // namespace
 
+bool may_write(std::string_view access_role) {
+    return access_role == "owner" || access_role == "writer" || access_role == "writerWithoutPrivateAccess";
+}
+
+// Guests hear of what matters to them, when the task says so, and never about the past.
+std::string mail_for(effects const& e, std::optional<field_set> pushed, surroundings const& around) {
+    std::string const& asked = e.task.snapshot.send_updates;
+    if (asked != "all" && asked != "externalOnly") return "none";
+    if (domain::is_completed(e.task.snapshot)) return "none";
+    if (e.task.local) {
+        domain::time_range const& t = e.task.local->time;
+        instant const over = t.all_day ? std::chrono::time_point_cast<std::chrono::microseconds>(t.end_day) : t.end;
+        if (over < around.now) return "none";
+    }
+    if (pushed && !matters_to_guests(e, *pushed)) return "none";
+    return asked;
+}
+
+google::event_write write_of(effects const& e, store::operation_row const& operation, surroundings const& around) {
+    google::event_write what;
+    store::link_row const& link = *e.link;
+    domain::stamp_place const place{link.tenant, link.connection, link.google_calendar_id, link.event_id};
+    what.stamp = domain::make_stamp(*around.stamps, place, link.id);
+    what.operation = operation.id.str();
+    what.attendees_data = link.attendees_data;
+    what.meet_request_id = domain::meet_request_id(link.id, link.generation);
+    what.send_updates = operation.send_updates;
+    return what;
+}
+
+outbound done_with(effects e) {
+    outbound out;
+    out.change = std::move(e);
+    out.call = finished{};
+    return out;
+}
+
+outbound refuse(effects e, std::int64_t worked, std::string code, std::string explanation, std::string state, surroundings const& around) {
+    bool const news = e.task.reason != code || e.task.state != state;
+    settle(e, worked, std::move(state));
+    e.task.reason = code;
+    e.explanation = explanation;
+    if (news) {
+        domain::task_update& update = tell(e, domain::update_kind::failed, around);
+        update.reason = std::move(code);
+        update.explanation = std::move(explanation);
+    }
+    e.why = "refused";
+    return done_with(std::move(e));
+}
+
+outbound read_first(effects e, std::string_view why) {
+    e.why = why;
+    outbound out;
+    out.change = std::move(e);
+    out.call = send_read{};
+    return out;
+}
+
 outbound next_call(store::task_and_link rows, surroundings const& around) {
     std::optional<store::operation_row> unanswered = rows.unanswered;
     store::task_row const before = rows.task;
+    std::optional<store::link_row> const series = rows.series;
+    std::optional<store::link_row> const ended = rows.ended;
     effects e = start(std::move(rows));
     std::int64_t const worked = e.task.dirty_seq;
     if (unanswered && e.link) {
@@ -219,6 +261,8 @@ outbound next_call(store::task_and_link rows, surroundings const& around) {
     if (auto refused = absorb_snapshot(e, around))
         return refuse(std::move(e), worked, refused->code, refused->explanation, "failed", around);
 
+    if (auto stopped = series_gate(e, before, series, around)) return std::move(*stopped);
+
     bool const wanted = is_wanted(e, around);
     if (e.link && freeze_is_over(*e.link, wanted)) {
         e.link->frozen = false;
@@ -229,6 +273,12 @@ outbound next_call(store::task_and_link rows, surroundings const& around) {
         if (auto stopped = after_deletion(e, before, around)) return std::move(*stopped);
     if (wanted && !e.task.local)
         return refuse(std::move(e), worked, "internal", "This task could not be read; send it again.", "parked", around);
+
+    if (e.task.series && series) {
+        if (wanted || !ended || !was_called_off(*ended)) link_occurrence(e, ended, *series, around);
+        if (wanted && e.link && e.link->state_reason == "restore" && !e.link->frozen) return restore(std::move(e), around);
+        if (e.link && !e.link->remote && !e.link->frozen) return read_first(std::move(e), "first_look");
+    }
 
     if (wanted && e.link && e.link->state == domain::link_state::live && e.link->base && e.link->remote && e.task.local &&
         !e.link->frozen) {
@@ -260,11 +310,7 @@ outbound next_call(store::task_and_link rows, surroundings const& around) {
     if (auto* p = std::get_if<domain::patch_event>(&step)) return patch(std::move(e), p->what, around);
     if (std::holds_alternative<domain::delete_event>(step)) return remove(std::move(e), around);
     if (std::holds_alternative<domain::read_back>(step)) {
-        e.why = "follow_up";
-        outbound out;
-        out.change = std::move(e);
-        out.call = send_read{};
-        return out;
+        return read_first(std::move(e), "follow_up");
     }
     domain::nothing const& idle = std::get<domain::nothing>(step);
     if (e.link) record_conflicts(e, idle.what.conflicts, around);
@@ -287,6 +333,8 @@ effects write_answered(store::task_and_link rows, store::operation_row operation
         return e;
     }
     store::link_row& link = *e.link;
+    std::optional<domain::fields> const agreed_before = link.base;
+    bool const created = link.state == domain::link_state::pending;
     auto const read = domain::read_event(answer);
     domain::fields const remote = read ? domain::normalise(*read) : *operation.expected;
     field_set const pushed = fields_named(operation.pushed);
@@ -314,6 +362,7 @@ effects write_answered(store::task_and_link rows, store::operation_row operation
     note_event(link, answer);
     if (edited_at) link.event_updated = edited_at;
     e.link_changed = true;
+    note_series(e, agreed_before, created);
     settle(e, worked, link.has_conflict ? "conflict" : "synced");
     domain::task_update& update = tell(e, domain::update_kind::synced, around);
     update.operation_id = operation.id.str();

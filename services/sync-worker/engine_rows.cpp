@@ -1,5 +1,7 @@
 #include "engine_rows.h"
 
+#include "engine_series.h"
+
 #include "domain/recurrence.h"
 #include "domain/stamp.h"
 
@@ -141,7 +143,11 @@ bool freeze_is_over(store::link_row const& link, bool wanted) {
 }
 
 std::optional<domain::refusal> absorb_snapshot(effects& e, surroundings const& around) {
-    if (e.task.absorbed_version >= e.task.version) return {};
+    if (e.task.absorbed_version >= e.task.version) {
+        for (auto* side : {&e.task.seen, &e.task.local})
+            if (*side) apply_cut(e.task, **side);
+        return {};
+    }
     if (!domain::wants_event(e.task.snapshot) || e.task.deleted) {
         // The fields of a task that is going away do not matter; what it was stays for comparison.
         e.task.absorbed_version = e.task.version;
@@ -150,7 +156,8 @@ std::optional<domain::refusal> absorb_snapshot(effects& e, surroundings const& a
     }
     auto rendered = domain::render(e.task.snapshot, render_settings_of(around.connection, around.calendar));
     if (auto* refused = std::get_if<domain::refusal>(&rendered)) return *refused;
-    domain::fields const said = domain::normalise(std::move(std::get<domain::fields>(rendered)));
+    domain::fields said = domain::normalise(std::move(std::get<domain::fields>(rendered)));
+    apply_cut(e.task, said);
 
     std::int64_t const applied = e.task.snapshot.applied_update_seq;
     bool const knows = applied > 0 && applied >= e.task.pulled_seq;
@@ -208,7 +215,9 @@ std::optional<domain::refusal> absorb_snapshot(effects& e, surroundings const& a
 }
 
 bool is_wanted(effects const& e, surroundings const& around) {
-    return domain::wants_event(e.task.snapshot) && !e.task.deleted && e.task.user == around.connection.user;
+    if (!domain::wants_event(e.task.snapshot) || e.task.deleted || is_cut_away(e.task)) return false;
+    // An occurrence is where its series is, whoever that belongs to by now.
+    return e.task.series || e.task.user == around.connection.user;
 }
 
 store::operation_row new_operation(effects& e, std::string kind, surroundings const& around) {
@@ -241,6 +250,7 @@ std::map<std::string, std::string> responses(std::string const& attendees_data) 
 bool note_event(store::link_row& link, domain::calendar_event const& event) {
     bool shown = false;
     link.etag = event.etag;
+    if (!event.is_cancelled() && link.state_reason == "restore") link.state_reason.clear();
     if (!event.html_link.empty()) link.html_link = event.html_link;
     if (event.hangout_link != link.meet_link && !event.hangout_link.empty()) {
         link.meet_link = event.hangout_link;
@@ -270,10 +280,21 @@ void end_link(effects& e, std::string reason) {
     e.link->frozen = false;
     e.link->meet_pending = false;
     e.link_changed = true;
+    if (!e.task.series && e.link->base && !e.link->base->recurrence.empty()) e.occurrences_end = "series_ended";
 }
 
 void next_generation(effects& e) {
     store::link_row& link = *e.link;
+    if (e.task.series) {
+        // An instance has one id for ever: it is put back by saying that it takes place.
+        link.state = domain::link_state::live;
+        link.state_reason = "restore";
+        link.frozen = false;
+        link.has_conflict = false;
+        link.conflicts.clear();
+        e.link_changed = true;
+        return;
+    }
     ++link.generation;
     link.event_id = domain::event_id_for(link.tenant, link.connection, link.id, link.generation);
     link.state = domain::link_state::pending;

@@ -1,7 +1,7 @@
 #include "push.h"
 
 #include "authorised.h"
-#include "engine.h"
+#include "engine_series.h"
 #include "writer.h"
 
 #include "domain/stamp.h"
@@ -82,6 +82,7 @@ task<google::answer<result<void>>> look(turn& t, store::link_row link, std::opti
         bool const never_there = rows.link->state == domain::link_state::pending;
         if (operation && operation->kind == "delete" && event.is_cancelled())
             return delete_answered(std::move(rows), *operation, t.worked, t.around);
+        if (missing && rows.task.series) return occurrence_missing(std::move(rows), operation, t.worked, t.around);
         if (never_there && missing)
             return operation ? std::optional<effects>(operation_abandoned(std::move(rows), *operation, "not_found")) : std::nullopt;
         std::optional<store::operation_row> stamped;

@@ -4,6 +4,30 @@
 
 namespace calbridge::worker {
 
+namespace {
+
+// What a change of one task means for the rows of others.
+task<result<void>> write_series(pg::transaction& tx, effects const& what) {
+    tenant_id const tenant = what.task.tenant;
+    if (what.occurrences_end) {
+        auto r = co_await store::end_occurrences(tx, tenant, what.task.id, std::string(), *what.occurrences_end);
+        if (!r) co_return r.error();
+    }
+    if (what.wake != occurrences_to_wake::none) {
+        auto r = co_await store::wake_occurrences(tx, tenant, what.task.id, what.link->calendar, what.wake == occurrences_to_wake::all);
+        if (!r) co_return r.error();
+    }
+    if (what.cut) {
+        auto r = co_await store::cut_series(tx, tenant, what.cut->series, what.cut->key);
+        if (!r) co_return r.error();
+        r = co_await store::end_occurrences(tx, tenant, what.cut->series, what.cut->key, "moved_to_following");
+        if (!r) co_return r.error();
+    }
+    co_return result<void>{};
+}
+
+}  // namespace
+
 surroundings surroundings_of(parts const& with, store::connection_row connection, store::calendar_row calendar) {
     surroundings around;
     around.connection = std::move(connection);
@@ -45,6 +69,8 @@ task<result<void>> write(parts const& with, pg::transaction& tx, effects const& 
             if (!placed) co_return placed.error();
         }
     }
+    auto others = co_await write_series(tx, what);
+    if (!others) co_return others.error();
     if (!what.updates.empty()) {
         std::vector<store::outbox_message> messages;
         for (domain::task_update const& update : what.updates) {

@@ -80,6 +80,7 @@ json::object write_event(event_write const& what, std::optional<std::string> con
     domain::fields const& v = what.values;
     json::object out;
     if (event_id) out["id"] = *event_id;
+    if (what.restore) out["status"] = "confirmed";
     if (what.pushed.has(field::title)) out["summary"] = v.title;
     if (what.pushed.has(field::description) || what.pushed.has(field::footer))
         out["description"] = domain::join_description(v.description, v.footer);

@@ -68,6 +68,7 @@ struct event_write {
     std::string stamp, operation;
     std::string meet_request_id;  // used when `meet` is pushed and true
     std::string send_updates{"none"};
+    bool restore{false};  // of a cancelled occurrence: it takes place again
 };
 
 struct calendar_entry {

@@ -9,7 +9,9 @@ namespace {
 constexpr pg::statement polls{"claim_polls",
                               "SELECT tenant_id, user_id, calendar_id, degraded, misses_before, misses "
                               "FROM claim_polls($1::bigint::integer, $2, $3, $4)"};
-constexpr pg::statement overdue{"overdue_work", "SELECT tenant_id, user_id, calendar_id FROM overdue_work($1::bigint::integer, $2)"};
+constexpr pg::statement overdue{"overdue_work", R"(
+    SELECT tenant_id, user_id, calendar_id FROM overdue_work($1::bigint::integer, $2)
+    UNION SELECT tenant_id, user_id, calendar_id FROM overdue_requests($1::bigint::integer, $2))"};
 constexpr pg::statement waiting{"place_waiting_tasks",
                                 "SELECT tenant_id, user_id, calendar_id FROM place_waiting_tasks($1::bigint::integer)"};
 constexpr pg::statement idle{"claim_idle_grants", "SELECT tenant_id, connection_id FROM claim_idle_grants($1::bigint::integer)"};
@@ -24,7 +26,7 @@ constexpr pg::statement departures{"claim_departures",
 constexpr pg::statement orphans{"put_right_orphans",
                                 "SELECT what, tenant_id, user_id, calendar_id FROM put_right_orphans($1::bigint::integer, $2)"};
 constexpr pg::statement stuck{"stuck_outboxes", "SELECT tenant_id, messages FROM stuck_outboxes($1)"};
-constexpr pg::statement sweep{"retain", "SELECT retain($1::bigint::integer)"};
+constexpr pg::statement sweep{"retain", "SELECT retain($1::bigint::integer) + retain_requests($1::bigint::integer)"};
 constexpr pg::statement figures{"read_backlog", R"(
     SELECT pending_calendars, pending_tasks, outbox_pending, calendars_without_channel, oldest_pending_seconds
     FROM read_backlog())"};

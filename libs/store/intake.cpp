@@ -15,7 +15,9 @@ constexpr pg::statement take_tasks{"take_in_tasks",
                                    "SELECT tenant_id, user_id, calendar_id FROM take_in_tasks($1, $2, $3, $4, $5, $6, $7, $8, $9)"};
 constexpr pg::statement take_hints{"take_in_hints", "SELECT tenant_id, user_id, calendar_id FROM take_in_hints($1, $2, $3, $4, $5, $6)"};
 constexpr pg::statement set_aside{"set_aside", "SELECT set_aside($1, $2, $3, $4::bigint::integer, $5, $6, $7, $8, $9, $10, $11)"};
-constexpr pg::statement find_due{"due_work", "SELECT tenant_id, user_id, calendar_id FROM due_work($1::bigint::integer)"};
+constexpr pg::statement find_due{"due_work", R"(
+    SELECT tenant_id, user_id, calendar_id FROM due_work($1::bigint::integer)
+    UNION ALL SELECT tenant_id, user_id, calendar_id FROM due_requests($1::bigint::integer))"};
 
 pg::params of_tasks(std::vector<task_intake> const& tasks) {
     std::vector<std::string> tenants, users, ids, snapshots, series, occurrences, splits;

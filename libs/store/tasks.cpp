@@ -26,7 +26,7 @@ namespace {
 
 constexpr pg::statement find_due{"due_tasks", CALBRIDGE_TASK_AND_LINK CALBRIDGE_OPEN_LINK R"(
     WHERE t.tenant_id = $1 AND t.calendar_id = $2 AND t.synced_seq < t.dirty_seq AND (t.retry_at IS NULL OR t.retry_at <= now())
-    ORDER BY t.received_at, t.task_id LIMIT $3)"};
+    ORDER BY (t.bulk_at IS NOT NULL AND t.bulk_at >= t.received_at), t.received_at, t.task_id LIMIT $3)"};
 constexpr pg::statement find_next{"next_due", R"(
     SELECT min(retry_at) FROM tasks
     WHERE tenant_id = $1 AND calendar_id = $2 AND synced_seq < dirty_seq AND retry_at IS NOT NULL)"};
@@ -38,6 +38,11 @@ constexpr pg::statement look_next{"look_next", R"(
     SELECT ceil(extract(epoch FROM min(retry_at) - now()) * 1000)::bigint
     FROM tasks
     WHERE tenant_id = $1 AND calendar_id = $2 AND synced_seq < dirty_seq AND retry_at > now())"};
+constexpr pg::statement look_request{"look_request", R"(
+    SELECT request_id, ceil(extract(epoch FROM next_at - now()) * 1000)::bigint
+    FROM requests
+    WHERE tenant_id = $1 AND calendar_id = $2 AND state IN ('pending', 'running')
+    ORDER BY next_at, request_id LIMIT 1)"};
 constexpr pg::statement hold_task{"hold_task", "SELECT 1 FROM tasks WHERE tenant_id = $1 AND task_id = $2 FOR NO KEY UPDATE"};
 constexpr pg::statement hold_link{"hold_link", R"(
     SELECT 1 FROM task_links
@@ -96,7 +101,7 @@ constexpr pg::statement cut{"cut_series", R"(
 constexpr pg::statement save{"save_task", R"(
     UPDATE tasks SET local = $3::jsonb, seen = $4::jsonb, absorbed_version = $5, pulled_seq = $6, update_seq = $7,
     calendar_id = $8, state = $9, reason = $10, explanation = $11, failures = $12::bigint::integer,
-    retry_at = now() + $13 * interval '1 millisecond', told = $16::jsonb, synced_seq = coalesce($14, synced_seq),
+    retry_at = now() + $13 * interval '1 millisecond', bulk_at = CASE WHEN $14 IS NULL THEN bulk_at END, told = $16::jsonb, synced_seq = coalesce($14, synced_seq),
     dirty_seq = dirty_seq + CASE WHEN $15 THEN 1 ELSE 0 END
     WHERE tenant_id = $1 AND task_id = $2)"};
 
@@ -312,7 +317,8 @@ task<result<work_view>> look_at_work(pg::database& db, held_lease held, int most
     std::vector<pg::transaction::step> steps;
     steps.push_back({&look_calendar, std::move(by_lease)});
     steps.push_back({&find_due, std::move(by_calendar_most)});
-    steps.push_back({&look_next, std::move(by_calendar)});
+    steps.push_back({&look_next, by_calendar});
+    steps.push_back({&look_request, std::move(by_calendar)});
     auto const rows = co_await (*begun)->batch(std::move(steps));
     if (!rows) co_return rows.error();
     pg::rows const& calendar = (*rows)[0];
@@ -326,6 +332,12 @@ task<result<work_view>> look_at_work(pg::database& db, held_lease held, int most
     if (!tasks) co_return tasks.error();
     view.tasks = std::move(*tasks);
     if (auto const next = (*rows)[2].integer_or_null(0, 0)) view.next_task_in = std::chrono::milliseconds(std::max<std::int64_t>(*next, 1));
+    pg::rows const& asked = (*rows)[3];
+    if (!asked.empty()) {
+        std::int64_t const wait = asked.integer(0, 1);
+        if (wait <= 0) view.request = request_id{asked.id(0, 0)};
+        else view.next_request_in = std::chrono::milliseconds(wait);
+    }
     co_return view;
 }
 

@@ -39,7 +39,7 @@ struct task_and_link {
     std::optional<link_row> ended;            // of an occurrence without an open link (lock_task only): its ended link to that instance
     std::optional<link_row> series;           // of an occurrence or a split: the open link of its series, not locked
 };
-// Due tasks placed on the calendar, oldest first: synced_seq < dirty_seq and retry_at passed.
+// Due tasks placed on the calendar, live edits before those of a bulk sync, each oldest first: synced_seq < dirty_seq and retry_at passed.
 task<result<std::vector<task_and_link>>> due_tasks(pg::database& db, tenant_id tenant, calendar_id calendar, int most);
 // When the next one becomes due, if any waits on retry_at.
 task<result<std::optional<instant>>> next_due(pg::database& db, tenant_id tenant, calendar_id calendar);

@@ -62,6 +62,8 @@ using link_id = uuid_id<struct link_tag>;
 using operation_id = uuid_id<struct operation_tag>;
 using channel_id = uuid_id<struct channel_tag>;
 using integration_id = uuid_id<struct integration_tag>;
+using request_id = uuid_id<struct request_tag>;
+using quarantine_id = uuid_id<struct quarantine_tag>;
 
 }  // namespace calbridge
 

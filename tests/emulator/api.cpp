@@ -21,7 +21,7 @@ constexpr std::string_view scope_prefix = "https://www.googleapis.com/auth/";
 
 reply not_found() { return refuse(404, "global", "notFound", "Not Found"); }
 
-answer finish(reply r, api_method const* m, params const& query) {
+answer finish(core const& c, reply r, api_method const* m, params const& query) {
     if (r.status == 200 && m != nullptr) {
         if (auto const* fields = find_value(query, "fields")) {
             auto const selector = field_selector::parse(*fields);
@@ -35,7 +35,7 @@ answer finish(reply r, api_method const* m, params const& query) {
     if (r.body.is_null()) return out;
     out.fields.emplace_back("Content-Type", "application/json; charset=UTF-8");
     out.fields.emplace_back("Cache-Control", "private, max-age=0, must-revalidate, no-transform");
-    out.body = value_of(query, "prettyPrint", "true") == "false" ? bj::serialize(r.body) : pretty(r.body);
+    out.body = with_raw_events(c, value_of(query, "prettyPrint", "true") == "false" ? bj::serialize(r.body) : pretty(r.body));
     return out;
 }
 
@@ -110,7 +110,7 @@ api::outcome api::handle(request const& r) {
     auto const query = parse_params(r.query);
     if (found.method == nullptr || !query) {
         c_.violate(r.method, r.path, !query ? "malformed query" : found.path_known ? "method is not allowed here" : "no such path");
-        done.out = finish(!query ? refuse(400, "global", "badRequest", "Bad Request") : not_found(), nullptr, {});
+        done.out = finish(c_, !query ? refuse(400, "global", "badRequest", "Bad Request") : not_found(), nullptr, {});
         return done;
     }
     done.method_id = found.method->id;
@@ -118,7 +118,7 @@ api::outcome api::handle(request const& r) {
     if (c_.options.check_answers && r2.status == 200)
         for (auto& fault : c_.rules.check_answer(*found.method, r2.body))
             c_.violate(r.method, r.path, "the emulator's own answer: " + fault);
-    done.out = finish(std::move(r2), found.method, *query);
+    done.out = finish(c_, std::move(r2), found.method, *query);
     return done;
 }
 

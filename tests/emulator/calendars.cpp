@@ -53,13 +53,14 @@ std::optional<reply> take_entry(list_entry& e, bj::object const& body, bool rgb)
 
 }  // namespace
 
+bj::object render_gone_entry(list_entry const& e) {
+    return {{"kind", "calendar#calendarListEntry"}, {"etag", etag_text(e.etag)}, {"id", e.calendar}, {"deleted", true}};
+}
+
 bj::object render_entry(calendar const& cal, user const& who, list_entry const& e) {
-    bj::object out{{"kind", "calendar#calendarListEntry"}, {"etag", etag_text(e.etag)}, {"id", cal.id}};
     auto const access = role_of(cal, who.email);
-    if (e.deleted || access == role::none) {
-        out["deleted"] = true;
-        return out;
-    }
+    if (e.deleted || access == role::none) return render_gone_entry(e);
+    bj::object out{{"kind", "calendar#calendarListEntry"}, {"etag", etag_text(e.etag)}, {"id", cal.id}};
     out["summary"] = cal.summary;
     if (!cal.description.empty()) out["description"] = cal.description;
     if (!cal.location.empty()) out["location"] = cal.location;
@@ -117,9 +118,12 @@ void share(core& c, calendar& cal, std::string const& with, std::string_view rol
     if (c.knob.acl_change_kills_tokens) ++cal.epochs[with];
     auto* who = c.find_user(with);
     if (who == nullptr) return;
-    if (role != "none" && add_to_list) {
+    auto const it = who->list.find(cal.id);
+    bool const listed = it != who->list.end() && !it->second.deleted;
+    // A change of role alone is no change of the list.
+    if (role != "none" && add_to_list && !listed) {
         list_calendar(c, *who, cal);
-    } else if (auto const it = who->list.find(cal.id); role == "none" && it != who->list.end()) {
+    } else if (role == "none" && listed) {
         it->second.deleted = true;
         touch_entry(c, *who, it->second);
     }
@@ -173,19 +177,29 @@ reply insert_entry(core& c, call const& k) {
     return out;
 }
 
+std::optional<reply> change_entry(core& c, user& who, calendar const& cal, bj::object const& body, bool rgb) {
+    auto const it = who.list.find(cal.id);
+    if (it == who.list.end() || it->second.deleted) return not_found();
+    if (auto no = take_entry(it->second, body, rgb)) return *no;
+    touch_entry(c, who, it->second);
+    return std::nullopt;
+}
+
+bool remove_entry(core& c, user& who, std::string_view calendar) {
+    auto const it = who.list.find(calendar);
+    if (it == who.list.end() || it->second.deleted) return false;
+    it->second.deleted = true;
+    touch_entry(c, who, it->second);
+    return true;
+}
+
 reply write_entry(core& c, call const& k, calendar& cal) {
-    auto const it = k.who.list.find(cal.id);
-    if (it == k.who.list.end() || it->second.deleted) return not_found();
-    if (auto no = take_entry(it->second, k.body, is_true(k.query, "colorRgbFormat"))) return *no;
-    touch_entry(c, k.who, it->second);
+    if (auto no = change_entry(c, k.who, cal, k.body, is_true(k.query, "colorRgbFormat"))) return *no;
     return get_entry(c, k, cal);
 }
 
 reply delete_entry(core& c, call const& k, calendar& cal) {
-    auto const it = k.who.list.find(cal.id);
-    if (it == k.who.list.end() || it->second.deleted) return not_found();
-    it->second.deleted = true;
-    touch_entry(c, k.who, it->second);
+    if (!remove_entry(c, k.who, cal.id)) return not_found();
     reply out;
     out.status = 204;
     return out;
@@ -223,18 +237,16 @@ reply write_calendar(core& c, call const& k, calendar& cal, bool replace) {
     return out;
 }
 
+void erase_calendar(core& c, std::string id) {
+    for (auto& [_, u] : c.users) remove_entry(c, u, id);
+    c.channels_of.erase(events_resource(id));
+    c.calendars.erase(id);
+}
+
 reply delete_calendar(core& c, call const& k, calendar& cal) {
     if (cal.owner != k.who.email) return refuse(403, "calendar", "requiredAccessLevel", "Only the data owner can delete a calendar.");
     if (cal.primary) return refuse(403, "global", "forbidden", "Forbidden");
-    auto const id = cal.id;
-    for (auto& [_, u] : c.users) {
-        auto const it = u.list.find(id);
-        if (it == u.list.end()) continue;
-        it->second.deleted = true;
-        touch_entry(c, u, it->second);
-    }
-    c.channels_of.erase(events_resource(id));
-    c.calendars.erase(id);
+    erase_calendar(c, cal.id);
     reply out;
     out.status = 204;
     return out;

@@ -41,7 +41,7 @@ answer control::handle(request const& r) {
     out.fields = std::move(done.fields);
     out.fields.emplace_back("Content-Type", "application/json; charset=utf-8");
     out.fields.emplace_back("Cache-Control", "no-store");
-    if (!done.body.is_null()) out.body = bj::serialize(done.body) + "\n";
+    if (!done.body.is_null()) out.body = with_raw_events(c_, bj::serialize(done.body)) + "\n";
     return out;
 }
 
@@ -54,7 +54,7 @@ reply control::route(request const& r, params const& q, bj::object const& body, 
     }
     auto const& what = at.empty() ? std::string() : at[0];
     bool const get = r.method == "GET", post = r.method == "POST", del = r.method == "DELETE";
-    if (what == "users") return users(r, body);
+    if (what == "users") return users(r, at, body);
     if (what == "clients") return clients(r, body);
     if (what == "calendars") return calendars(r, at, q, body);
     if (what == "consent" && post) return consent_of(body);

@@ -31,7 +31,8 @@ bj::object summary_of(calendar const& cal) {
 
 }  // namespace
 
-reply control::users(request const& r, bj::object const& body) {
+reply control::users(request const& r, std::vector<std::string> const& at, bj::object const& body) {
+    if (at.size() > 1) return list_of(r, at, body);
     if (r.method == "POST") {
         auto const email = lower(text_at(body, "email"));
         if (email.find('@') == std::string::npos) return wrong("email is required");
@@ -95,6 +96,7 @@ reply control::calendars(request const& r, std::vector<std::string> const& at, p
     if (cal == nullptr) return wrong("no such calendar", 404);
     if (at.size() > 2 && at[2] == "events") return events(r, *cal, at, q, body);
     if (at.size() == 3 && at[2] == "bulk" && r.method == "POST") return bulk(*cal, body);
+    if (at.size() == 3 && at[2] == "raw" && r.method == "POST") return raw(*cal, body);
     if (at.size() == 3 && at[2] == "share" && r.method == "POST") {
         auto const email = lower(text_at(body, "email"));
         auto const role = text_at(body, "role", "reader");
@@ -117,10 +119,7 @@ reply control::calendars(request const& r, std::vector<std::string> const& at, p
         cal->time_zone = zone;
         cal->etag = c_.next_etag_number();
     } else if (r.method == "DELETE") {
-        for (auto const& [email, _] : c_.users)
-            if (role_of(*cal, email) != role::none) share(c_, *cal, email, "none", false);
-        c_.channels_of.erase(events_resource(cal->id));
-        c_.calendars.erase(at[1]);
+        erase_calendar(c_, at[1]);
         return ok(bj::object{{"deleted", at[1]}});
     }
     return ok(summary_of(*cal));
@@ -141,7 +140,7 @@ reply control::events(request const& r, calendar& cal, std::vector<std::string> 
         bj::array out;
         bool const deleted = value_of(q, "deleted") == "true", single = is_true(q, "singleEvents");
         auto const show = [&](event const& e) {
-            if (e.cancelled && !deleted) return;
+            if ((e.cancelled && !deleted) || !e.raw.empty()) return;
             if ((from && e.ends <= *from) || (to && e.starts >= *to)) return;
             out.emplace_back(render(c_, cal, e, seen));
         };
@@ -216,23 +215,6 @@ reply control::events(request const& r, calendar& cal, std::vector<std::string> 
         return move_event(c_, cal, at[3], *to, person, seen);
     }
     return wrong("no such control", 404);
-}
-
-reply control::bulk(calendar& cal, bj::object const& body) {
-    auto const count = body.contains("count") && body.at("count").is_int64() ? body.at("count").get_int64() : 0;
-    auto const start = parse_with_offset(text_at(body, "start", "2026-01-01T08:00:00Z"));
-    auto const every = body.contains("every_minutes") && body.at("every_minutes").is_int64() ? body.at("every_minutes").get_int64() : 30;
-    if (count < 1 || count > 1000000 || !start || every < 1) return wrong("count, start or every_minutes is out of bounds");
-    writer const person{.user = cal.owner};
-    view const seen{.user = cal.owner};
-    for (std::int64_t i = 0; i < count; ++i) {
-        auto const from = *start + std::chrono::minutes(every * i);
-        bj::object const e{{"summary", fmt::format("{} {}", text_at(body, "summary", "Event"), i)},
-                           {"start", bj::object{{"dateTime", format_in_zone(from, "UTC")}}},
-                           {"end", bj::object{{"dateTime", format_in_zone(from + std::chrono::minutes(every), "UTC")}}}};
-        insert_event(c_, cal, e, person, seen);
-    }
-    return ok(summary_of(cal));
 }
 
 }  // namespace calbridge::emulator

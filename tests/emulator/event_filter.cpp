@@ -27,7 +27,8 @@ bool event_filter::holds(calendar const& cal, event const& e) const {
     if (e.cancelled && !deleted && !told && !updated_from) return false;
     if (updated_from && e.updated < *updated_from) return false;
     if (!uid.empty() && text_at(e.body, "iCalUID") != uid) return false;
-    if ((from || to) && !overlaps(cal, e)) return false;
+    // Nobody can say when an event stored as text is.
+    if ((from || to) && e.raw.empty() && !overlaps(cal, e)) return false;
     for (auto p : private_properties)
         if (!has_property(e, "private", p)) return false;
     for (auto p : shared_properties)

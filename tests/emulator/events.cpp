@@ -159,6 +159,7 @@ reply write_event(core& c, calendar& cal, std::string_view id, bj::object const&
 
     event next = e;
     next.cancelled = next.bare = false;
+    next.raw.clear();
     if (replace) next.body = kept_by_update(e, w);
     merge(next.body, part);
     if (auto const status = text_at(next.body, "status", "confirmed"); status == "cancelled") {

@@ -23,7 +23,9 @@ struct view {
     bool in_list{false};
 };
 
+// An event a test stored as raw text becomes a stand-in, which with_raw_events replaces in the finished text.
 bj::object render(core const& c, calendar const& cal, event const& e, view const& v);
+std::string with_raw_events(core const& c, std::string text);
 
 // A new event under an id that was chosen already; `ical_uid` empty: made from the id.
 reply insert_as(core& c, calendar& cal, std::string id, std::string_view ical_uid, bj::object const& body, writer const& w, view const& v);

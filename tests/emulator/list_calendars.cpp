@@ -50,13 +50,14 @@ reply list_calendars(core& c, call const& k) {
     for (auto it = who.list.upper_bound(position); it != who.list.end(); ++it) {
         auto const& e = it->second;
         auto const* cal = c.find_calendar(e.calendar);
-        if (cal == nullptr || (e.deleted && !deleted) || (e.hidden && !hidden) || role_of(*cal, who.email) < least) continue;
+        bool const gone = cal == nullptr || e.deleted;
+        if ((gone && !deleted) || (e.hidden && !hidden) || (cal != nullptr && role_of(*cal, who.email) < least)) continue;
         if (since && e.change <= *since) continue;
         if (items.size() == size) {
             more = true;
             break;
         }
-        items.emplace_back(render_entry(*cal, who, e));
+        items.emplace_back(gone ? render_gone_entry(e) : render_entry(*cal, who, e));
         position = it->first;
     }
     bj::object body{{"kind", "calendar#calendarList"}};

@@ -80,6 +80,7 @@ struct event {
     bool original_all_day{false};
     bool orphan{false};        // a cancelled exception whose series no longer has that start
     std::string meet_request;  // the last requestId
+    std::string raw;           // JSON text shown in place of everything else while the event lives
 
     bool is_master() const { return body.contains("recurrence") && !cancelled; }
 };

@@ -176,7 +176,12 @@ void notify(core& c, std::string const& resource) {
     if (it == c.channels_of.end()) return;
     auto const now = c.now();
     std::erase_if(it->second, [&](channel const* ch) { return !still_delivers(c, *ch, now); });
-    for (auto* ch : it->second) send(c, *ch, "exists");
+    for (auto* ch : it->second) {
+        // Who lost the calendar hears no more of it.
+        auto const* cal = ch->calendar.empty() ? nullptr : c.find_calendar(ch->calendar);
+        if (cal != nullptr && role_of(*cal, ch->user) == role::none) continue;
+        send(c, *ch, "exists");
+    }
 }
 
 std::uint64_t queue_raw(core& c, delivery d) {

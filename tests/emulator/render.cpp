@@ -5,6 +5,8 @@
 #include "tests/emulator/series.h"
 #include "tests/emulator/times.h"
 
+#include <boost/json/serialize.hpp>
+
 namespace calbridge::emulator {
 
 namespace {
@@ -41,6 +43,21 @@ void render_attendees(bj::object& out, bj::array const& all, calendar const& cal
     if (cut || hidden) out["attendeesOmitted"] = true;
 }
 
+// The beginning of a stand-in's id, as nobody else writes ids.
+constexpr std::string_view stand_in = "raw-event-of-the-emulator\x1f";
+
+// The stored text with what makes it an item of a listing at all, unless the test wrote that too.
+std::string item_text(event const& e) {
+    std::string head;
+    for (auto const& [name, value] : {std::pair<std::string, std::string>{"kind", "\"calendar#event\""},
+                                      {"etag", bj::serialize(bj::value(etag_text(e.etag)))},
+                                      {"id", bj::serialize(bj::value(e.id))}})
+        if (e.raw.find("\"" + name + "\"") == std::string::npos) head += "\"" + name + "\":" + value + ",";
+    auto rest = e.raw.substr(1);
+    if (rest == "}" && !head.empty()) head.pop_back();
+    return "{" + head + rest;
+}
+
 void mark_self(bj::object& out, std::string_view name, std::string_view calendar) {
     auto* who = out.if_contains(name);
     if (who != nullptr && text_at(who->get_object(), "email") == calendar) who->get_object()["self"] = true;
@@ -50,6 +67,10 @@ void mark_self(bj::object& out, std::string_view name, std::string_view calendar
 
 bj::object render(core const& c, calendar const& cal, event const& e, view const& v) {
     bj::object out;
+    if (!e.raw.empty() && !e.cancelled) {
+        out["id"] = std::string(stand_in) + cal.id + "\x1f" + e.id;
+        return out;
+    }
     out.reserve(28);
     out["kind"] = "calendar#event";
     out["etag"] = etag_text(e.etag);
@@ -96,6 +117,29 @@ bj::object render(core const& c, calendar const& cal, event const& e, view const
     if (mine != e.reminders.end()) out["reminders"] = mine->second;
     else out["reminders"] = bj::object{{"useDefault", true}};
     return out;
+}
+
+std::string with_raw_events(core const& c, std::string text) {
+    // How the serializer spells the separator.
+    static auto const written = [] {
+        auto const quoted = bj::serialize(bj::value(stand_in));
+        return quoted.substr(0, quoted.size() - 1);
+    }();
+    auto const separator = written.substr(written.rfind('\\'));
+    for (auto at = text.find(written); at != std::string::npos; at = text.find(written, at)) {
+        auto const close = text.find('"', at + written.size());
+        auto const name = text.substr(at + written.size(), close - at - written.size());
+        auto const mark = name.find(separator);
+        auto const cal = c.calendars.find(name.substr(0, mark));
+        auto const from = text.rfind('{', at), to = text.find('}', close) + 1;
+        std::string shown = "{}";
+        if (cal != c.calendars.end())
+            if (auto const e = cal->second.events.find(name.substr(mark + separator.size())); e != cal->second.events.end())
+                shown = item_text(e->second);
+        text.replace(from, to - from, shown);
+        at = from + shown.size();
+    }
+    return text;
 }
 
 }  // namespace calbridge::emulator

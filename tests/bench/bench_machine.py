@@ -141,6 +141,9 @@ class Stack:
     def stop(self, process):
         self._dev("stop", process)
 
+    def start(self, process, **settings):
+        self._dev("start", process, **settings)
+
     def pid(self, process):
         folder = self.folder / process if process in ("kafka", "postgresql") else self.folder / "processes" / process
         return int((folder / "pid").read_text().split()[0])

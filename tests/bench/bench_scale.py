@@ -63,6 +63,7 @@ class Bench(World):
         self.stack.sql("vacuum analyze")
         self.stack.sql("checkpoint")
         self.stack.sql(f"update calendars set next_poll_at = now() + interval '3 hours', channel_due_at = now() + interval '1 day' where tenant_id = '{TENANT}'")
+        self.stack.sql(f"update user_calendar_connections set list_channel_due_at = now() + interval '1 day' where tenant_id = '{TENANT}'")
 
     # ---- processor time
 

@@ -8,11 +8,11 @@ SELECT i, 'filler-' || floor(power((i * 0.6180339887498949)::numeric % 1, 3) * (
   FROM generate_series(:since + 1, :upto) AS i;
 
 INSERT INTO user_calendar_connections (tenant_id, connection_id, user_id, client_id, google_sub, connected_email, data_key, access_token, refresh_token,
-                                       token_expires_at, granted_scopes, calendars_read_at, last_synced_at, default_calendar_id)
+                                       token_expires_at, granted_scopes, calendars_read_at, last_synced_at, default_calendar_id, list_sync_token, list_channel_due_at)
 SELECT tenant, connection, 'user-' || i, 'calbridge-dev.apps.googleusercontent.com', 'sub-' || i, 'user-' || i || '@filler.example', decode(repeat(md5(i::text), 2), 'hex'),
        decode(repeat(md5(i::text), 13), 'hex'), decode(repeat(md5(i::text), 8), 'hex'), now() + interval '2 hours' * (1 + i % 100 / 100.0),
        '{openid,email,https://www.googleapis.com/auth/calendar.events,https://www.googleapis.com/auth/calendar.calendarlist.readonly}', now(), now() - i % 3600 * interval '1 second',
-       md5('calendar ' || i || ' 0')::uuid
+       md5('calendar ' || i || ' 0')::uuid, md5('list ' || i), now() + interval '1 day' + i % 432000 * interval '1 second'
   FROM fresh;
 
 INSERT INTO calendars (tenant_id, calendar_id, connection_id, google_calendar_id, summary, time_zone, access_role, is_primary, selected, sync_token, sync_fingerprint,
@@ -28,6 +28,12 @@ INSERT INTO channels (tenant_id, channel_id, connection_id, calendar_id, resourc
 SELECT tenant, md5('channel ' || i || ' ' || n)::uuid, connection, md5('calendar ' || i || ' ' || n)::uuid, md5('resource ' || i), decode(repeat(md5(i::text), 2), 'hex'), 'active',
        now() + interval '2 days' + i % 432000 * interval '1 second', now() + interval '1 day' + i % 432000 * interval '1 second', i % 1000, now(), now(), now()
   FROM fresh, generate_series(0, 1) AS n;
+
+INSERT INTO channels (tenant_id, channel_id, connection_id, kind, resource_id, token_hash, state, expires_at, renew_at, last_message_number, verified_at,
+                      last_message_at, created_at)
+SELECT tenant, md5('list channel ' || i)::uuid, connection, 'calendar_list', md5('list ' || i), decode(repeat(md5(i::text), 2), 'hex'), 'active',
+       now() + interval '2 days' + i % 432000 * interval '1 second', now() + interval '1 day' + i % 432000 * interval '1 second', 1, now(), now(), now()
+  FROM fresh;
 
 INSERT INTO tasks (tenant_id, task_id, user_id, version, snapshot, calendar_id, dirty_seq, synced_seq, absorbed_version, seen, local, update_seq, state)
 SELECT tenant, 'task-' || i || '-' || n, 'user-' || i, 2,

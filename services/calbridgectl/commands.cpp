@@ -4,7 +4,9 @@
 
 #include "common/async/task.h"
 #include "common/base/random.h"
+#include "common/kafka/identity.h"
 #include "common/kafka/kafka.h"
+#include "common/runtime/peers.h"
 #include "wire/topics.h"
 
 #include <boost/asio/co_spawn.hpp>
@@ -94,19 +96,12 @@ int migrate_command(std::vector<std::string> const& arguments, surroundings cons
 int topics_command(std::vector<std::string> const& arguments, surroundings const& with) {
     if (arguments != std::vector<std::string>{"apply"}) return refuse(with, "topics has one command: apply");
     kafka::client_options options;
-    options.client_id = "calbridgectl";
-    std::vector<std::string> properties;
+    runtime::kafka_settings kafka;
     std::int64_t replication{};
     config::table settings("calbridgectl");
-    settings.required_text({"CALBRIDGE_KAFKA_BROKERS", "Kafka bootstrap servers, host:port separated by commas."}, options.brokers)
-        .list({"CALBRIDGE_KAFKA_PROPERTIES", "Further librdkafka properties, name=value separated by commas."}, properties, "")
-        .integer({"CALBRIDGE_KAFKA_REPLICATION", "Replicas of each new topic."}, replication, 1, 1, 9);
+    runtime::declare_kafka(settings, kafka).integer({"CALBRIDGE_KAFKA_REPLICATION", "Replicas of each new topic."}, replication, 1, 1, 9);
     if (!load_settings(settings, with)) return wrong_usage;
-    for (std::string const& each : properties) {
-        auto const equals = each.find('=');
-        if (equals == std::string::npos) return refuse(with, "CALBRIDGE_KAFKA_PROPERTIES: '" + each + "' is not name=value");
-        options.extra.emplace_back(each.substr(0, equals), each.substr(equals + 1));
-    }
+    kafka::identify(options, kafka.brokers, "calbridgectl", kafka.properties);
     std::vector<kafka::topic_spec> topics{
         topic(wire::topic_task_changed, 6, replication, two_weeks), topic(wire::topic_calendar_changed, 6, replication, one_week),
         topic(wire::topic_task_updates, 6, replication, two_weeks), topic(wire::topic_sync_alerts, 1, replication, thirty_days)};

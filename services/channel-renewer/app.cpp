@@ -30,14 +30,14 @@ struct app {
 
     static pg::database_options database(settings const& s) {
         pg::database_options o;
-        o.conninfo = s.database_url;
-        o.password = s.database_password;
+        o.conninfo = s.database.url;
+        o.password = s.database.password;
         o.application_name = "calbridge-channel-renewer";
-        o.connections_max = static_cast<std::size_t>(s.database_connections);
+        o.connections_max = static_cast<std::size_t>(s.database.connections);
         return o;
     }
     static void connect(kafka::client_options& o, settings const& s) {
-        kafka::identify(o, s.kafka_brokers, "channel-renewer", s.kafka_properties);
+        kafka::identify(o, s.kafka.brokers, "channel-renewer", s.kafka.properties);
     }
     static kafka::producer_options producing(settings const& s) {
         kafka::producer_options o;

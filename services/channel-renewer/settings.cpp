@@ -19,17 +19,10 @@ config::table settings::declare() {
     config::table t("channel-renewer");
     common.declare(t, 9104);
     google::declare_google(t, google);
-    t.required_text(
-         {"CALBRIDGE_DATABASE_URL", "PostgreSQL connection (libpq keywords or URI) of this service's role, without the password."},
-         database_url)
-        .optional_secret({"CALBRIDGE_DATABASE_PASSWORD", "Password of the database role."}, database_password)
-        .integer({"CALBRIDGE_DATABASE_CONNECTIONS", "Most PostgreSQL connections of this process."}, database_connections, 6, 2, 64)
-        .required_text({"CALBRIDGE_KAFKA_BROKERS", "Kafka bootstrap servers, host:port separated by commas."}, kafka_brokers)
-        .list({"CALBRIDGE_KAFKA_PROPERTIES", "Further librdkafka properties, name=value separated by commas (TLS, SASL)."},
-              kafka_properties, "")
-        .required_secret(
-            {"CALBRIDGE_KEY_RING", "Keys that seal tokens: id:base64 of 32 bytes, the first is the primary, separated by commas."},
-            key_ring)
+    runtime::declare_database(t, database, 6);
+    runtime::declare_kafka(t, kafka);
+    t.required_secret(
+         {"CALBRIDGE_KEY_RING", "Keys that seal tokens: id:base64 of 32 bytes, the first is the primary, separated by commas."}, key_ring)
         .required_secret(
             {"CALBRIDGE_CHANNEL_KEYS",
              "Keys of channel tokens: id:base64 of 32 bytes, the first is the primary, separated by commas. Keep an old key 8 days."},

@@ -2,6 +2,7 @@
 
 #include "clients/google/settings.h"
 
+#include "common/runtime/peers.h"
 #include "common/runtime/service.h"
 
 #include <chrono>
@@ -13,11 +14,8 @@ namespace calbridge::renewer {
 struct settings {
     runtime::common_settings common;
     google::google_settings google;
-    std::string database_url;
-    secret database_password;
-    std::int64_t database_connections{};
-    std::string kafka_brokers;
-    std::vector<std::string> kafka_properties;
+    runtime::database_settings database;
+    runtime::kafka_settings kafka;
     secret key_ring, channel_keys;
     std::string webhook_address;
     std::chrono::milliseconds channel_life{}, channel_renew_before{}, channels_every{}, channel_claim{};

@@ -1,5 +1,7 @@
 #include "api.h"
 
+#include "store/selection.h"
+
 #include "common/base/rfc3339.h"
 #include "common/observe/log.h"
 
@@ -27,6 +29,35 @@ task<addressed> address(deps const& d, http::server_request const& request) {
     if (!found) co_return addressed{.connection = {}, .refusal = unavailable_problem(), .who = *who};
     if (!*found || (**found).user != who->user) co_return addressed{.connection = {}, .refusal = not_found_problem(), .who = *who};
     co_return addressed{.connection = **found, .refusal = {}, .who = *who};
+}
+
+http::response bad_choice(std::string_view what) { return http::problem(400, "bad_choice", "Not understood", what); }
+
+// Both members are optional, one must be there; anything else in the body is a mistake worth telling.
+std::optional<store::calendar_choice> read_choice(std::string_view body) {
+    auto const parsed = json::parse(body, "choice");
+    if (!parsed || !parsed->is_object() || parsed->get_object().empty()) return std::nullopt;
+    store::calendar_choice choice;
+    for (auto const& [name, value] : parsed->get_object()) {
+        if (!value.is_bool()) return std::nullopt;
+        if (name == "selected") choice.selected = value.get_bool();
+        else if (name == "default" && value.get_bool()) choice.make_default = true;
+        else return std::nullopt;
+    }
+    return choice;
+}
+
+http::response refusal_of(error const& e) {
+    switch (e.code) {
+    case errc::not_found: return not_found_problem();
+    case errc::conflict:
+        return http::problem(409, "calendar_missing", "The calendar is not there",
+                             "It was hidden, deleted, or is not shared with this account any more. Show it in Google Calendar first.");
+    case errc::forbidden:
+        return http::problem(409, "calendar_read_only", "The calendar can only be read",
+                             "Tasks need a calendar this account may write to. Choose another one, or ask its owner for write access.");
+    default: return unavailable_problem();
+    }
 }
 
 http::response answer(json::object const& body) { return http::json_response(200, json::serialize(body)); }
@@ -64,6 +95,7 @@ json::value time_or_null(std::optional<instant> const& at) {
 
 json::object to_json(store::connection_row const& c) {
     json::array scopes(c.granted_scopes.begin(), c.granted_scopes.end());
+    auto const missing = google::missing_scopes(c.granted_scopes, google::scopes_for(c.mode));
     return {{"id", c.id.str()},
             {"email", c.connected_email},
             {"status", store::name(c.status)},
@@ -74,6 +106,7 @@ json::object to_json(store::connection_row const& c) {
             {"autoSyncTasks", c.auto_sync_tasks},
             {"importExternalEvents", c.import_external_events},
             {"grantedScopes", std::move(scopes)},
+            {"missingScopes", json::array(missing.begin(), missing.end())},
             {"integration", c.integration ? json::value(c.integration->str()) : json::value(nullptr)},
             {"defaultCalendar", c.default_calendar ? json::value(c.default_calendar->str()) : json::value(nullptr)},
             {"lastSyncedAt", time_or_null(c.last_synced_at)},
@@ -121,6 +154,32 @@ task<http::response> list_calendars(deps const& d, http::server_request const& r
     json::array all;
     for (auto const& one : *found) all.push_back(to_json(one));
     co_return answer({{"calendars", std::move(all)}});
+}
+
+task<http::response> choose_calendar(deps const& d, http::server_request const& request) {
+    auto const at = co_await address(d, request);
+    if (!at.connection) co_return at.refusal;
+    auto const id = parse_uuid(request.param("calendar"));
+    if (!id) co_return not_found_problem();
+    auto const choice = read_choice(request.body);
+    if (!choice)
+        co_return bad_choice(
+            "Send {\"selected\": true or false, \"default\": true}, either or both. To take the default away, make another "
+            "calendar the default.");
+    calendar_id const calendar{*id};
+    auto chosen = co_await store::choose_calendar(d.db, at.who.tenant, at.connection->id, calendar, *choice, at.who.user.str());
+    if (!chosen) co_return refusal_of(chosen.error());
+    // The rows say what is to be done already; a wake-up that fails is made up for by the sweep.
+    auto const woken = co_await d.wake.wake(at.connection->id, std::move(chosen->wakes), domain::cause::retry);
+    if (!woken) log::warn("choice.wake_later", log::with({{"connection", at.connection->id}, {"calendar", calendar}}, woken.error()));
+    log::info("calendar.chosen", {{"tenant", at.who.tenant},
+                                  {"user", at.who.user},
+                                  {"connection", at.connection->id},
+                                  {"calendar", calendar},
+                                  {"selected", chosen->calendar.selected},
+                                  {"default", choice->make_default},
+                                  {"request_id", request.request_id}});
+    co_return answer(to_json(chosen->calendar));
 }
 
 task<http::response> sync_connection(deps const& d, http::server_request const& request) {

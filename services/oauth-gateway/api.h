@@ -20,6 +20,8 @@ json::object to_json(store::calendar_row const& c);
 task<http::response> list_connections(deps const& d, http::server_request const& request);
 task<http::response> show_connection(deps const& d, http::server_request const& request);
 task<http::response> list_calendars(deps const& d, http::server_request const& request);
+// {"selected": bool, "default": true}, either or both: 200 with the calendar as it is then.
+task<http::response> choose_calendar(deps const& d, http::server_request const& request);
 // Raises the dirty counter of every selected calendar by a calendar-changed message each: 202 with their number.
 task<http::response> sync_connection(deps const& d, http::server_request const& request);
 

@@ -44,7 +44,8 @@ TEST_F(Gateway, DisconnectingWithGoogleAwayLeavesTheRestToTheClock) {
         std::string const id = sql("select connection_id from user_calendar_connections");
         auto const got = co_await post(by, "/settings/calendar/disconnect/" + id);
         EXPECT_EQ(got.status, 303);
-        EXPECT_EQ(sql("select status || (data_key is null) || (revoke_due_at > now()) from user_calendar_connections"), "disconnectedfalsetrue");
+        EXPECT_EQ(sql("select status || (data_key is null) || (revoke_due_at > now()) from user_calendar_connections"),
+                  "disconnectedfalsetrue");
         // Connected again before the clock came: the new grant is nobody's to revoke.
         co_await connect(by);
         EXPECT_EQ(sql("select status || (revoke_due_at is null) from user_calendar_connections"), "activetrue");
@@ -80,6 +81,65 @@ TEST_F(Gateway, RevokingSparesAnotherConnectionOfTheSameAccount) {
         auto const two = co_await post(bob, "/settings/calendar/disconnect/" + his);
         EXPECT_EQ(two.status, 303);
         EXPECT_EQ(oauth_.revoked.size(), 1u);
+    });
+}
+
+TEST_F(Gateway, ACalendarIsChosenAndMadeTheDefault) {
+    run([this]() -> task<void> {
+        auto by = co_await sign_in();
+        co_await connect(by);
+        std::string const id = sql("select connection_id from user_calendar_connections");
+        std::string const team = sql("select calendar_id from calendars where google_calendar_id = 'team@group'");
+        std::string const path = "/api/v1/connections/" + id + "/calendars/" + team;
+        auto const put = [&](std::string body, std::string user = "u1") {
+            return api("PUT", path, std::move(user), "t1", "user", std::move(body));
+        };
+        producer_.sent.clear();
+
+        auto const selected = co_await put(R"({"selected":true})");
+        EXPECT_EQ(selected.status, 200);
+        EXPECT_TRUE(has(selected.body, R"("selected":true)") && has(selected.body, team));
+        EXPECT_EQ(producer_.sent.size(), 1U);
+        EXPECT_EQ(sql("select selected || ' ' || (synced_seq < dirty_seq) from calendars where google_calendar_id = 'team@group'"),
+                  "true true");
+
+        auto const read_only = co_await put(R"({"default":true})");
+        EXPECT_EQ(read_only.status, 409);
+        EXPECT_TRUE(has(read_only.body, "calendar_read_only"));
+        sql("update calendars set access_role = 'writer'");
+        auto const default_now = co_await put(R"({"default":true,"selected":false})");
+        EXPECT_EQ(default_now.status, 200);
+        EXPECT_EQ(sql("select default_calendar_id from user_calendar_connections"), team);
+        EXPECT_EQ(sql("select selected from calendars where google_calendar_id = 'team@group'"), "f");
+
+        sql("update calendars set missing_since = now() where google_calendar_id = 'team@group'");
+        auto const missing = co_await put(R"({"selected":true})");
+        EXPECT_EQ(missing.status, 409);
+        EXPECT_TRUE(has(missing.body, "calendar_missing"));
+        for (std::string const bad : {"", "{}", "[]", R"({"selected":"yes"})", R"({"default":false})", R"({"colour":true})"}) {
+            auto const refused = co_await put(bad);
+            EXPECT_EQ(refused.status, 400) << bad;
+        }
+        auto const foreign = co_await put(R"({"selected":true})", "u2");
+        EXPECT_EQ(foreign.status, 404);
+        auto const nowhere =
+            co_await api("PUT", "/api/v1/connections/" + id + "/calendars/" + id, "u1", "t1", "user", R"({"selected":true})");
+        EXPECT_EQ(nowhere.status, 404);
+    });
+}
+
+TEST_F(Gateway, AModeWithoutItsScopesIsShown) {
+    run([this]() -> task<void> {
+        auto by = co_await sign_in();
+        co_await connect(by);
+        std::string const id = sql("select connection_id from user_calendar_connections");
+        auto const whole = co_await api("GET", "/api/v1/connections/" + id);
+        EXPECT_TRUE(has(whole.body, R"("missingScopes":[])"));
+        sql("update user_calendar_connections set granted_scopes = '{https://www.googleapis.com/auth/calendar.events.readonly}'");
+        auto const partial = co_await api("GET", "/api/v1/connections/" + id);
+        EXPECT_TRUE(has(partial.body, "auth/calendar.events\"") && has(partial.body, "calendar.calendarlist.readonly")) << partial.body;
+        auto const page = co_await get(by, "/settings/calendar");
+        EXPECT_TRUE(has(page.body, "leave every box ticked"));
     });
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-void connect(kafka::client_options& o, settings const& s) { kafka::identify(o, s.kafka_brokers, "oauth-gateway", s.kafka_properties); }
+void connect(kafka::client_options& o, settings const& s) { kafka::identify(o, s.kafka.brokers, "oauth-gateway", s.kafka.properties); }
 
 kafka::client_options asking(settings const& s) {
     kafka::client_options o;
@@ -33,8 +33,8 @@ kafka::producer_options producing(settings const& s) {
 
 pg::database_options database(settings const& s) {
     pg::database_options o;
-    o.conninfo = s.database_url;
-    o.password = s.database_password;
+    o.conninfo = s.database.url;
+    o.password = s.database.password;
     o.application_name = "calbridge-oauth-gateway";
     return o;
 }

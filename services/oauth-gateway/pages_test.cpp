@@ -31,6 +31,7 @@ connection_card card(store::connection_status status) {
     out.connection.id = connection_id{random_uuid()};
     out.connection.connected_email = "<b>anna</b>@x.example";
     out.connection.status = status;
+    out.connection.granted_scopes = google::scopes_for(out.connection.mode);
     out.calendars.push_back({.google_id = "g", .summary = "<img src=x>", .selected = true});
     return out;
 }
@@ -41,6 +42,10 @@ TEST(SettingsPage, ShowsEveryStatusWithWhatCanBeDone) {
     auto const gone = render_settings({card(store::connection_status::disconnected)}, true, "csrf");
 
     EXPECT_TRUE(has(active, "Connected") && has(active, "/settings/calendar/disconnect/") && !has(active, "Connect again"));
+    connection_card partial = card(store::connection_status::active);
+    partial.connection.granted_scopes.pop_back();
+    auto const missing = render_settings({partial}, true, "csrf");
+    EXPECT_TRUE(has(missing, "leave every box ticked") && has(missing, "Connect again"));
     EXPECT_TRUE(has(revoked, "Access withdrawn") && has(revoked, "Connect again") && has(revoked, "Disconnect"));
     EXPECT_TRUE(has(gone, "Disconnected") && has(gone, "Connect again") && !has(gone, "/disconnect/"));
     EXPECT_FALSE(has(active, "<b>anna") || has(active, "<img"));

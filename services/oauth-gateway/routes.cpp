@@ -38,6 +38,7 @@ constexpr row table[] = {
     {"GET", "/api/v1/connections", list_connections},
     {"GET", "/api/v1/connections/{connection}", show_connection},
     {"GET", "/api/v1/connections/{connection}/calendars", list_calendars},
+    {"PUT", "/api/v1/connections/{connection}/calendars/{calendar}", choose_calendar},
     {"POST", "/api/v1/connections/{connection}/sync", sync_connection},
     {"GET", "/api/v1/tasks/{task}", show_task},
 };

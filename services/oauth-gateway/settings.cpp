@@ -12,17 +12,12 @@ config::table settings::declare() {
          {"CALBRIDGE_PUBLIC_URL", "Where browsers reach this service: scheme and host, without a path. With https, cookies are Secure."},
          public_url)
         .text({"CALBRIDGE_ADDRESS", "Address the public port listens on. TLS ends in front of it."}, address, "127.0.0.1", 64)
-        .integer({"CALBRIDGE_PORT", "Public port for browsers and API callers; 0 takes any free one and logs it."}, port, 8080, 0, 65535)
-        .required_text(
-            {"CALBRIDGE_DATABASE_URL", "PostgreSQL connection (libpq keywords or URI) of this service's role, without the password."},
-            database_url)
-        .optional_secret({"CALBRIDGE_DATABASE_PASSWORD", "Password of the database role."}, database_password)
-        .required_text({"CALBRIDGE_KAFKA_BROKERS", "Kafka bootstrap servers, host:port separated by commas."}, kafka_brokers)
-        .list({"CALBRIDGE_KAFKA_PROPERTIES", "Further librdkafka properties, name=value separated by commas (TLS, SASL)."},
-              kafka_properties, "")
-        .required_secret({"CALBRIDGE_KEY_RING",
-                          "Keys that seal tokens and sessions: id:base64 of 32 bytes, the first is the primary, separated by commas."},
-                         key_ring)
+        .integer({"CALBRIDGE_PORT", "Public port for browsers and API callers; 0 takes any free one and logs it."}, port, 8080, 0, 65535);
+    runtime::declare_database(t, database);
+    runtime::declare_kafka(t, kafka);
+    t.required_secret({"CALBRIDGE_KEY_RING",
+                       "Keys that seal tokens and sessions: id:base64 of 32 bytes, the first is the primary, separated by commas."},
+                      key_ring)
         .required_secret({"CALBRIDGE_LAUNCH_KEY", "Shared with the CRM: signs launch links and API tokens (JWT HS256). At least 32 bytes."},
                          launch_key);
     t.require("CALBRIDGE_KEY_RING", [this]() -> std::string {

@@ -4,6 +4,7 @@
 #include "clients/google/settings.h"
 
 #include "common/config/config.h"
+#include "common/runtime/peers.h"
 #include "common/runtime/service.h"
 
 namespace calbridge::gateway {
@@ -14,10 +15,8 @@ struct settings {
     std::string public_url;
     std::string address;
     std::int64_t port{};
-    std::string database_url;
-    secret database_password;
-    std::string kafka_brokers;
-    std::vector<std::string> kafka_properties;
+    runtime::database_settings database;
+    runtime::kafka_settings kafka;
     secret key_ring;
     secret launch_key;
 

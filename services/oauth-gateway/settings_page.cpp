@@ -65,13 +65,17 @@ std::string card(connection_card const& of, bool client_configured, std::string_
         "synchronised {}</p>",
         escape(c.connected_email), state.style, state.text, words(c.mode), when(c.last_synced_at));
     if (!state.advice.empty()) out += fmt::format("<p class=\"bad\">{}</p>", state.advice);
+    bool const short_of = !google::missing_scopes(c.granted_scopes, google::scopes_for(c.mode)).empty();
+    if (c.status == connection_status::active && short_of)
+        out +=
+            "<p class=\"bad\">Google has not been allowed everything this needs. Connect the account again and leave every box ticked.</p>";
     if (c.status == connection_status::active && !c.calendars_read_at) out += "<p class=\"soft\">Your calendars are being read.</p>";
     if (!of.calendars.empty() && c.status != connection_status::disconnected) {
         out += "<ul>";
         for (auto const& calendar : of.calendars) out += calendar_line(calendar, c.default_calendar);
         out += "</ul>";
     }
-    bool const again = c.status == connection_status::revoked || c.status == connection_status::disconnected;
+    bool const again = c.status == connection_status::revoked || c.status == connection_status::disconnected || short_of;
     std::string const target = c.integration ? c.integration->str() : std::string("default");
     std::string const hidden =
         fmt::format("<input type=\"hidden\" name=\"connection\" value=\"{}\"><input type=\"hidden\" name=\"mode\" value=\"{}\">",
@@ -110,7 +114,8 @@ task<http::response> show_settings(deps const& d, http::server_request const& re
         if (!calendars) co_return try_again_page("Your calendars could not be read.");
         cards.push_back({.connection = std::move(connection), .calendars = std::move(*calendars)});
     }
-    std::string const body = whose(who->who.user.str(), who->who.tenant.str()) + render_settings(cards, d.default_client, d.sessions.csrf_token(*who));
+    std::string const body =
+        whose(who->who.user.str(), who->who.tenant.str()) + render_settings(cards, d.default_client, d.sessions.csrf_token(*who));
     co_return page(200, "Google Calendar", body);
 }
 

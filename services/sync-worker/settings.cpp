@@ -7,15 +7,9 @@ config::table settings::declare() {
     config::table t("sync-worker");
     common.declare(t, 9103);
     google::declare_google(t, google);
-    t.required_text(
-         {"CALBRIDGE_DATABASE_URL", "PostgreSQL connection (libpq keywords or URI) of this service's role, without the password."},
-         database_url)
-        .optional_secret({"CALBRIDGE_DATABASE_PASSWORD", "Password of the database role."}, database_password)
-        .integer({"CALBRIDGE_DATABASE_CONNECTIONS", "Most PostgreSQL connections of this process."}, database_connections, 8, 2, 64)
-        .required_text({"CALBRIDGE_KAFKA_BROKERS", "Kafka bootstrap servers, host:port separated by commas."}, kafka_brokers)
-        .list({"CALBRIDGE_KAFKA_PROPERTIES", "Further librdkafka properties, name=value separated by commas (TLS, SASL)."},
-              kafka_properties, "")
-        .text({"CALBRIDGE_CONSUMER_GROUP", "Kafka consumer group of all sync-workers."}, consumer_group, "calbridge-sync-worker", 120)
+    runtime::declare_database(t, database, 8);
+    runtime::declare_kafka(t, kafka);
+    t.text({"CALBRIDGE_CONSUMER_GROUP", "Kafka consumer group of all sync-workers."}, consumer_group, "calbridge-sync-worker", 120)
         .required_secret({"CALBRIDGE_KEY_RING",
                           "Keys that seal tokens and sign stamps: id:base64 of 32 bytes, the first is the primary, separated by commas."},
                          key_ring)

@@ -4,6 +4,7 @@
 #include "clients/google/settings.h"
 #include "common/config/config.h"
 #include "common/crypto/crypto.h"
+#include "common/runtime/peers.h"
 #include "common/runtime/service.h"
 
 namespace calbridge::worker {
@@ -11,11 +12,8 @@ namespace calbridge::worker {
 struct settings {
     runtime::common_settings common;
     google::google_settings google;
-    std::string database_url;
-    secret database_password;
-    std::int64_t database_connections{};
-    std::string kafka_brokers;
-    std::vector<std::string> kafka_properties;
+    runtime::database_settings database;
+    runtime::kafka_settings kafka;
     std::string consumer_group;
     secret key_ring;
     std::string updates_encoding;

@@ -12,7 +12,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-void connect(kafka::client_options& o, settings const& s) { kafka::identify(o, s.kafka_brokers, "webhook-ingest", s.kafka_properties); }
+void connect(kafka::client_options& o, settings const& s) { kafka::identify(o, s.kafka.brokers, "webhook-ingest", s.kafka.properties); }
 
 struct app {
     app(asio::any_io_executor executor, runtime::health& health_of, settings const& s, std::string to)
@@ -49,8 +49,8 @@ struct app {
     }
     static pg::database_options database(settings const& s) {
         pg::database_options o;
-        o.conninfo = s.database_url;
-        o.password = s.database_password;
+        o.conninfo = s.database.url;
+        o.password = s.database.password;
         o.application_name = "calbridge-webhook-ingest";
         o.connections_max = 4;
         o.acquire_time_max = 300ms;

@@ -15,16 +15,11 @@ config::table settings::declare() {
         .required_secret(
             {"CALBRIDGE_CHANNEL_KEYS",
              "Keys of channel tokens: id:base64 of 32 bytes, the first is the primary, separated by commas. Keep an old key 8 days."},
-            channel_keys)
-        .required_text(
-            {"CALBRIDGE_DATABASE_URL", "PostgreSQL connection (libpq keywords or URI) of this service's role, without the password."},
-            database_url)
-        .optional_secret({"CALBRIDGE_DATABASE_PASSWORD", "Password of the database role."}, database_password)
-        .required_text({"CALBRIDGE_KAFKA_BROKERS", "Kafka bootstrap servers, host:port separated by commas."}, kafka_brokers)
-        .list({"CALBRIDGE_KAFKA_PROPERTIES", "Further librdkafka properties, name=value separated by commas (TLS, SASL)."},
-              kafka_properties, "")
-        .integer({"CALBRIDGE_CONNECTIONS_MAX", "Most connections open at the same time; one more is answered 503."}, connections_max, 10000,
-                 1, 1000000)
+            channel_keys);
+    runtime::declare_database(t, database);
+    runtime::declare_kafka(t, kafka);
+    t.integer({"CALBRIDGE_CONNECTIONS_MAX", "Most connections open at the same time; one more is answered 503."}, connections_max, 10000, 1,
+              1000000)
         .integer({"CALBRIDGE_CHANNELS_CACHED", "Channels remembered in memory, about 700 bytes each."}, channels_max, 100000, 1, 10000000)
         .integer({"CALBRIDGE_PUSHES_IN_FLIGHT", "Pushes on their way to Kafka at the same time; one more is answered 503."}, in_flight_max,
                  20000, 1, 1000000);

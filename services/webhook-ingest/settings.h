@@ -2,6 +2,7 @@
 // Every setting of webhook-ingest.
 
 #include "common/config/config.h"
+#include "common/runtime/peers.h"
 #include "common/runtime/service.h"
 
 namespace calbridge::ingest {
@@ -13,10 +14,8 @@ struct settings {
     std::string path;
     std::vector<std::string> hosts;
     secret channel_keys;
-    std::string database_url;
-    secret database_password;
-    std::string kafka_brokers;
-    std::vector<std::string> kafka_properties;
+    runtime::database_settings database;
+    runtime::kafka_settings kafka;
     std::int64_t connections_max{}, channels_max{}, in_flight_max{};
 
     config::table declare();

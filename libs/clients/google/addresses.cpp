@@ -52,6 +52,7 @@ std::vector<std::string> scopes_for(domain::sync_mode mode) {
     case domain::sync_mode::two_way:
     case domain::sync_mode::crm_to_google: out.push_back(calendar("calendar.events")); break;
     case domain::sync_mode::google_to_crm:
+    // Free/busy access would show less, but not who declined or said maybe, and that time is not busy.
     case domain::sync_mode::busy_only: out.push_back(calendar("calendar.events.readonly")); break;
     }
     return out;

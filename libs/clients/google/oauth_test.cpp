@@ -220,14 +220,15 @@ TEST(AuthorizationUrl, AsksOfflineWithConsentPkceAndStateEveryTime) {
 }
 
 TEST(Scopes, AreTheLeastTheModeNeeds) {
-    auto const has = [](domain::sync_mode mode, std::string_view end) {
-        auto const scopes = scopes_for(mode);
-        return std::ranges::any_of(scopes, [&](std::string const& s) { return s.ends_with(end); });
-    };
-    for (auto const mode : {domain::sync_mode::two_way, domain::sync_mode::crm_to_google}) EXPECT_TRUE(has(mode, "/calendar.events"));
-    for (auto const mode : {domain::sync_mode::google_to_crm, domain::sync_mode::busy_only})
-        EXPECT_TRUE(has(mode, "/calendar.events.readonly") && !has(mode, "/calendar.events"));
-    EXPECT_FALSE(has(domain::sync_mode::two_way, "/auth/calendar"));
+    std::string const base = "https://www.googleapis.com/auth/";
+    std::vector<std::string> const writing{"openid", "email", base + "calendar.calendarlist.readonly", base + "calendar.events"};
+    std::vector<std::string> const reading{"openid", "email", base + "calendar.calendarlist.readonly", base + "calendar.events.readonly"};
+
+    EXPECT_EQ(scopes_for(domain::sync_mode::two_way), writing);
+    // It writes, and looks at what it wrote: a scope for writing alone does not exist.
+    EXPECT_EQ(scopes_for(domain::sync_mode::crm_to_google), writing);
+    EXPECT_EQ(scopes_for(domain::sync_mode::google_to_crm), reading);
+    EXPECT_EQ(scopes_for(domain::sync_mode::busy_only), reading);
 }
 
 TEST(Scopes, AreComparedAsGoogleSpellsThemBack) {

@@ -8,7 +8,7 @@
 
 namespace calbridge::kafka {
 
-// Fills the three common options. `properties` are name=value as in CALBRIDGE_KAFKA_PROPERTIES; one without '=' is left out.
+// Fills the three common options. `properties` are name=value; the settings have refused any other (common/runtime/peers.h).
 void identify(client_options& as, std::string brokers, std::string client_id, std::vector<std::string> const& properties);
 
 }  // namespace calbridge::kafka

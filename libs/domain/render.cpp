@@ -2,6 +2,7 @@
 
 #include "domain/footer.h"
 #include "domain/recurrence.h"
+#include "domain/template.h"
 #include "domain/text.h"
 
 #include <fmt/format.h>
@@ -41,9 +42,22 @@ std::string const* find_by_type(std::map<std::string, std::string, std::less<>> 
 }
 
 std::string_view title_pattern(task_changed const& task, render_settings const& settings) {
+    if (settings.plain) return "{title}";
     if (auto const* const by_type = find_by_type(settings.title_templates, task.type)) return *by_type;
     auto const general = settings.title_templates.find("");
     return general == settings.title_templates.end() ? std::string_view("{title}") : std::string_view(general->second);
+}
+
+// Empty: the task's own description.
+std::string_view text_pattern(task_changed const& task, render_settings const& settings) {
+    if (settings.plain) return {};
+    if (auto const* const by_type = find_by_type(settings.description_templates, task.type)) return *by_type;
+    auto const general = settings.description_templates.find("");
+    return general == settings.description_templates.end() ? std::string_view() : std::string_view(general->second);
+}
+
+bool is_ticked(task_changed const& task, render_settings const& settings) {
+    return settings.completed == when_completed::tick && is_completed(task);
 }
 
 void add_line(std::string& out, std::string_view label, std::string_view value) {
@@ -53,9 +67,11 @@ void add_line(std::string& out, std::string_view label, std::string_view value) 
     out.append(label).append(": ").append(text);
 }
 
-std::string render_footer(task_changed const& task) {
+std::string render_footer(task_changed const& task, render_settings const& settings) {
     std::string out;
+    if (settings.plain) return out;
     add_line(out, "Video", task.video_link);
+    add_line(out, "Zoom", settings.zoom_link);
     if (auto const notes = canonical_text(task.notes); !notes.empty()) out.append(out.empty() ? "" : "\n").append("Notes:\n").append(notes);
     add_line(out, "Type", task.type);
     add_line(out, "Priority", task.priority);
@@ -99,6 +115,7 @@ constexpr std::array<rgb, 11> event_palette{{{0xa4, 0xbd, 0xfc},
 
 // A user's own colour for a type, even a broken one, is preferred to the default: broken means the calendar's colour.
 std::string color_by_type(std::string_view type, render_settings const& settings) {
+    if (settings.plain) return {};
     if (auto const* const own = find_by_type(settings.type_colors, type)) return nearest_color_id(*own);
     auto const* const usual = find_by_type(default_type_colors(), type);
     return usual ? nearest_color_id(*usual) : std::string();
@@ -175,11 +192,13 @@ std::variant<fields, refusal> render(task_changed const& task, render_settings c
     if (!task.color.empty() && !read_hex(task.color))
         return refusal{"bad_color", "The colour is not written like \"#1a73e8\". Correct it, or leave it out."};
 
+    auto title = render_title(title_pattern(task, settings), task);
+    auto const pattern = text_pattern(task, settings);
     auto out = normalise(fields{
-        .title = render_title(title_pattern(task, settings), task),
-        .description = task.description,
-        .footer = render_footer(task),
-        .location = task.location,
+        .title = is_ticked(task, settings) ? with_tick(title) : std::move(title),
+        .description = pattern.empty() ? task.description : render_text(pattern, task),
+        .footer = render_footer(task, settings),
+        .location = trim(task.location).empty() ? settings.zoom_link : task.location,
         .time = std::get<time_range>(std::move(time)),
         .color_id = task.color.empty() ? color_by_type(task.type, settings) : nearest_color_id(task.color),
         .reminders = std::get<reminder_list>(std::move(reminders)),
@@ -191,6 +210,35 @@ std::variant<fields, refusal> render(task_changed const& task, render_settings c
     if (auto why = too_long("location", out.location, location_chars_max)) return *why;
     if (auto why = too_long("description with notes", join_description(out.description, out.footer), description_chars_max)) return *why;
     return out;
+}
+
+fields in_crm_words(fields values, task_changed const& task, render_settings const& settings) {
+    if (is_ticked(task, settings)) values.title = without_tick(values.title);
+    if (auto own = unrender(title_pattern(task, settings), "title", task, values.title)) values.title = std::move(*own);
+    if (auto const pattern = text_pattern(task, settings); !pattern.empty()) {
+        if (auto own = unrender(pattern, "description", task, values.description)) values.description = std::move(*own);
+    }
+    if (trim(task.location).empty() && !settings.zoom_link.empty() && values.location == settings.zoom_link) values.location.clear();
+    return values;
+}
+
+fields said_back(fields values, task_changed const& task, render_settings const& settings) {
+    auto const words = in_crm_words(values, task, settings);
+    auto said = task;
+    said.title = words.title;
+    said.description = words.description;
+    said.location = words.location;
+    auto const rendered = render(said, settings);
+    if (auto const* const back = std::get_if<fields>(&rendered)) {
+        values.title = back->title;
+        values.description = back->description;
+        values.location = back->location;
+    }
+    return values;
+}
+
+bool wants_event(task_changed const& task, when_completed completed) {
+    return wants_event(task) && !(completed == when_completed::remove && is_completed(task));
 }
 
 bool wants_event(task_changed const& task) {

@@ -12,9 +12,16 @@
 
 namespace calbridge::domain {
 
+// What a completed task's event does.
+enum class when_completed { keep, tick, remove };
+
 struct render_settings {
-    std::map<std::string, std::string, std::less<>> title_templates;  // by task type; "" is the default, e.g. "{title}"
-    std::map<std::string, std::string, std::less<>> type_colors;      // task type -> "#rrggbb"
+    std::map<std::string, std::string, std::less<>> title_templates;        // by task type; "" is the default, e.g. "{title}"
+    std::map<std::string, std::string, std::less<>> description_templates;  // the same; none: the task's description
+    when_completed completed{when_completed::keep};
+    bool plain{false};      // of an imported task: its own title and text, no footer, a colour only when the task names one
+    std::string zoom_link;  // of the task's Zoom meeting: in the footer, and the location of a task without one
+    std::map<std::string, std::string, std::less<>> type_colors;  // task type -> "#rrggbb"
     std::string calendar_zone{"UTC"};
     std::chrono::minutes default_duration{60};
     std::string owner_email;  // the user whose calendar it is: never a guest of his own event (Google lists him as organizer, not as guest)
@@ -32,9 +39,18 @@ struct refusal {
 // task's properties stand in the footer.
 std::variant<fields, refusal> render(task_changed const& task, render_settings const& settings);
 
+// --- the way back ----------------------------------------------------------------------------------------------------------------
+// Title, description and location of `values` in the CRM's words: what the templates put around them, the tick and the Zoom link are taken
+// off, so that a CRM that stores what it is told does not make them grow. A text that does not fit its template stays whole.
+fields in_crm_words(fields values, task_changed const& task, render_settings const& settings);
+// `values` as a snapshot would render them that holds what in_crm_words() says of them.
+fields said_back(fields values, task_changed const& task, render_settings const& settings);
+
 // True when the task should have an event at all: not deleted, not cancelled, sync_to_calendar.
 bool wants_event(task_changed const& task);
 bool is_completed(task_changed const& task);
+// The same with what the settings say of completed tasks.
+bool wants_event(task_changed const& task, when_completed completed);
 
 // "{title}", "{customer}", "{type}", "{contact}", "{deal}", "{priority}", "{status}"; "{{" and "}}" are braces; an unknown name stays as
 // written; separators around an empty value collapse ("Appointment — {customer}" with no customer gives "Appointment").

@@ -99,7 +99,7 @@ inbound event_seen(store::task_and_link rows, std::optional<store::operation_row
 // Mirror row of an event.
 store::mirrored_event mirror_of(domain::calendar_event const& event, std::optional<link_id> link);
 
-// Settings a connection stores as JSON, with defaults; unknown members are ignored.
+// Settings a connection stores as JSON, over those of its tenant, with defaults; unknown members are ignored.
 domain::render_settings render_settings_of(store::connection_row const& connection, store::calendar_row const& calendar);
 
 }  // namespace calbridge::worker

@@ -104,9 +104,10 @@ void describe_guests(domain::task_update& update, effects const& e) {
 domain::task_update& tell_changes(effects& e, domain::field_set changed, surroundings const& around) {
     domain::task_update& update = tell(e, domain::update_kind::changed, around);
     e.task.pulled_seq = update.sequence;
-    describe_changes(update, changed, *e.task.local);
+    domain::render_settings const settings = settings_for(e, around);
+    describe_changes(update, changed, domain::in_crm_words(*e.task.local, e.task.snapshot, settings));
     describe_guests(update, e);
-    domain::remember(e.task.told, {update.sequence, changed, *e.task.local});
+    domain::remember(e.task.told, {update.sequence, changed, domain::said_back(*e.task.local, e.task.snapshot, settings)});
     return update;
 }
 
@@ -142,6 +143,18 @@ bool freeze_is_over(store::link_row const& link, bool wanted) {
     return link.state_reason == "cancelled_in_crm" ? wanted : link.state_reason == "deleted_in_google" && !wanted;
 }
 
+namespace {
+
+// What the CRM leaves open of an imported event stays as it is there.
+void keep_unsaid(domain::task_changed const& snapshot, domain::fields const& seen, domain::fields& said) {
+    if (snapshot.color.empty()) domain::copy(domain::field::color, seen, said);
+    if (!snapshot.reminders) domain::copy(domain::field::reminders, seen, said);
+    if (!snapshot.google_meet) domain::copy(domain::field::meet, seen, said);
+    domain::copy(domain::field::footer, seen, said);
+}
+
+}  // namespace
+
 std::optional<domain::refusal> absorb_snapshot(effects& e, surroundings const& around) {
     if (e.task.absorbed_version >= e.task.version) {
         for (auto* side : {&e.task.seen, &e.task.local})
@@ -154,26 +167,37 @@ std::optional<domain::refusal> absorb_snapshot(effects& e, surroundings const& a
         e.task_changed = true;
         return {};
     }
-    auto rendered = domain::render(e.task.snapshot, render_settings_of(around.connection, around.calendar));
+    domain::render_settings const settings = settings_for(e, around);
+    auto rendered = domain::render(e.task.snapshot, settings);
     if (auto* refused = std::get_if<domain::refusal>(&rendered)) return *refused;
     domain::fields said = domain::normalise(std::move(std::get<domain::fields>(rendered)));
     apply_cut(e.task, said);
+    if (settings.plain && e.task.seen) keep_unsaid(e.task.snapshot, *e.task.seen, said);
 
     std::int64_t const applied = e.task.snapshot.applied_update_seq;
     bool const knows = applied > 0 && applied >= e.task.pulled_seq;
     domain::field_set echoes;
+    domain::fields back;
     if (!e.task.seen || !e.task.local) {
         e.task.local = said;
     } else {
         // A value we told the CRM is our own message coming back. As far as edits go, the CRM agrees there.
         domain::fields edited_only = said;
+        domain::fields seen = *e.task.seen;
+        back = domain::said_back(*e.task.local, e.task.snapshot, settings);
+        // A text a person took out of its template comes back inside it: the CRM holds what it was told and edited nothing.
+        for (domain::field f : {domain::field::title, domain::field::description, domain::field::location})
+            if (domain::same(f, said, seen) && domain::same(f, said, back) && !domain::same(f, *e.task.local, back)) {
+                domain::copy(f, *e.task.local, edited_only);
+                domain::copy(f, *e.task.local, seen);
+            }
         for (domain::field f : domain::all_fields) {
             if (domain::same(f, said, *e.task.seen) || !domain::is_echo(f, e.task.told, said, applied)) continue;
             echoes.add(f);
             domain::copy(f, *e.task.local, edited_only);
         }
         domain::fields const base = e.link && e.link->base ? *e.link->base : *e.task.seen;
-        domain::absorbed taken = domain::absorb(*e.task.seen, *e.task.local, base, edited_only, knows);
+        domain::absorbed taken = domain::absorb(seen, *e.task.local, base, edited_only, knows);
         e.task.local = std::move(taken.local);
         if (e.link && e.link->base && e.link->google_base) {
             store::link_row& link = *e.link;
@@ -203,9 +227,9 @@ std::optional<domain::refusal> absorb_snapshot(effects& e, surroundings const& a
     // stands.
     domain::field_set behind;
     for (domain::field f : domain::all_fields) {
-        if (!echoes.has(f) || domain::same(f, said, *e.task.local)) continue;
+        if (!echoes.has(f) || domain::same(f, said, back)) continue;
         auto const newest = std::find_if(e.task.told.rbegin(), e.task.told.rend(), [&](domain::told const& t) { return t.changed.has(f); });
-        if (newest != e.task.told.rend() && !domain::same(f, newest->values, *e.task.local)) behind.add(f);
+        if (newest != e.task.told.rend() && !domain::same(f, newest->values, back)) behind.add(f);
     }
     if (!behind.empty()) tell_changes(e, behind, around).reason = "kept";
     e.task.seen = said;
@@ -216,6 +240,7 @@ std::optional<domain::refusal> absorb_snapshot(effects& e, surroundings const& a
 
 bool is_wanted(effects const& e, surroundings const& around) {
     if (!domain::wants_event(e.task.snapshot) || e.task.deleted || is_cut_away(e.task)) return false;
+    if (domain::is_completed(e.task.snapshot) && !domain::wants_event(e.task.snapshot, settings_for(e, around).completed)) return false;
     // An occurrence is where its series is, whoever that belongs to by now.
     return e.task.series || e.task.user == around.connection.user;
 }
@@ -322,21 +347,55 @@ void settle(effects& e, std::int64_t worked, std::string state) {
     e.explanation.clear();
 }
 
+namespace {
+
+json::object settings_object(std::string const& stored) {
+    auto const parsed = json::parse(stored.empty() ? "{}" : stored, "sync settings", {}, true);
+    return parsed && parsed->is_object() ? parsed->get_object() : json::object{};
+}
+
+// The tenant's, with the connection's laid over them: member by member, and within templates type by type.
+json::object settings_said(store::connection_row const& connection) {
+    json::object all = settings_object(connection.tenant_settings);
+    for (auto const& member : settings_object(connection.sync_settings)) {
+        json::value& under = all[member.key()];
+        if (under.is_object() && member.value().is_object())
+            for (auto const& each : member.value().get_object()) under.get_object()[each.key()] = each.value();
+        else under = member.value();
+    }
+    return all;
+}
+
+std::map<std::string, std::string, std::less<>> texts_of(json::object const& in, std::string_view name) {
+    std::map<std::string, std::string, std::less<>> out;
+    if (auto const* texts = json::object_at(in, name))
+        for (auto const& member : *texts)
+            if (member.value().is_string()) out[std::string(member.key())] = std::string(member.value().get_string());
+    return out;
+}
+
+}  // namespace
+
 domain::render_settings render_settings_of(store::connection_row const& connection, store::calendar_row const& calendar) {
     domain::render_settings settings;
     settings.calendar_zone = calendar.time_zone.empty() ? "UTC" : calendar.time_zone;
     settings.owner_email = connection.connected_email;
     settings.type_colors = domain::default_type_colors();
     for (auto const& [type, color] : connection.task_type_colors) settings.type_colors[type] = color;
-    auto const stored = json::parse(connection.sync_settings.empty() ? "{}" : connection.sync_settings, "sync settings", {}, true);
-    if (stored && stored->is_object()) {
-        if (auto const* templates = json::object_at(stored->get_object(), "title_templates"))
-            for (auto const& member : *templates)
-                if (member.value().is_string())
-                    settings.title_templates[std::string(member.key())] = std::string(member.value().get_string());
-        auto const minutes = json::integer_or(stored->get_object(), "default_duration_minutes", 60);
-        settings.default_duration = std::chrono::minutes(std::clamp<std::int64_t>(minutes, 5, 24 * 60));
-    }
+    json::object const stored = settings_said(connection);
+    settings.title_templates = texts_of(stored, "title_templates");
+    settings.description_templates = texts_of(stored, "description_templates");
+    std::string_view const completed = json::text_or(stored, "completed");
+    if (completed == "tick") settings.completed = domain::when_completed::tick;
+    if (completed == "remove") settings.completed = domain::when_completed::remove;
+    auto const minutes = json::integer_or(stored, "default_duration_minutes", 60);
+    settings.default_duration = std::chrono::minutes(std::clamp<std::int64_t>(minutes, 5, 24 * 60));
+    return settings;
+}
+
+domain::render_settings settings_for(effects const& e, surroundings const& around) {
+    domain::render_settings settings = render_settings_of(around.connection, around.calendar);
+    settings.plain = e.task.origin == "google";
     return settings;
 }
 

@@ -17,6 +17,9 @@ void describe_guests(domain::task_update& update, effects const& e);
 // A message with the task's values of `changed`, remembered until the CRM has taken it over.
 domain::task_update& tell_changes(effects& e, domain::field_set changed, surroundings const& around);
 
+// How this task is rendered.
+domain::render_settings settings_for(effects const& e, surroundings const& around);
+
 // The event as the plan must see it: a field Google spells as it did at the last agreement is unchanged, whatever the spelling.
 domain::fields effective_remote(store::link_row const& link, domain::fields const& remote);
 

@@ -20,6 +20,7 @@ public:
     // --- the CRM ---
     void crm_edit(std::string const& field, std::string const& value, bool says_what_it_applied = false);
     void crm_cancel();
+    void crm_completes(bool done = true);
     // Takes over every update it has not seen, field by field unless it edited that field after the version the update was made from, and
     // emits a snapshot when something changed.
     void crm_applies_updates();
@@ -45,6 +46,7 @@ public:
     std::vector<domain::task_update> updates;
     domain::task_changed crm_task;
     instant now{std::chrono::sys_days{std::chrono::year(2026) / 11 / 1}};  // stands still unless a test moves it
+    std::string sync_settings;  // of the connection
     int google_writes{0};
     int events_created{0};
 

@@ -34,6 +34,7 @@ surroundings engine_world::around() const {
     s.connection.user = user_id("anna");
     s.connection.connected_email = "anna@example.com";
     s.connection.policy = policy_;
+    s.connection.sync_settings = sync_settings;
     s.calendar.id = calendar_id{uuid{{2}}};
     s.calendar.google_id = "anna@example.com";
     s.calendar.access_role = "owner";
@@ -86,6 +87,7 @@ void engine_world::crm_edit(std::string const& field, std::string const& value, 
     if (field == "title") crm_task.title = value;
     if (field == "location") crm_task.location = value;
     if (field == "description") crm_task.description = value;
+    if (field == "customer") crm_task.customer = value;
     if (field == "start") {
         crm_task.start = value;
         crm_task.end.clear();
@@ -96,6 +98,11 @@ void engine_world::crm_edit(std::string const& field, std::string const& value, 
 
 void engine_world::crm_cancel() {
     crm_task.status = "cancelled";
+    emit_snapshot(false);
+}
+
+void engine_world::crm_completes(bool done) {
+    crm_task.status = done ? "completed" : "open";
     emit_snapshot(false);
 }
 

@@ -20,7 +20,10 @@ public:
     // --- the CRM ---
     void crm_edit(std::string const& field, std::string const& value, bool says_what_it_applied = false);
     void crm_cancel();
-    void crm_completes(bool done = true);
+    void crm_completes(bool done = true) {
+        crm_task.status = done ? "completed" : "open";
+        emit_snapshot(false);
+    }
     // Takes over every update it has not seen, field by field unless it edited that field after the version the update was made from, and
     // emits a snapshot when something changed.
     void crm_applies_updates();

@@ -101,11 +101,6 @@ void engine_world::crm_cancel() {
     emit_snapshot(false);
 }
 
-void engine_world::crm_completes(bool done) {
-    crm_task.status = done ? "completed" : "open";
-    emit_snapshot(false);
-}
-
 void engine_world::crm_applies_updates() {
     bool changed = false;
     for (; updates_applied_ < updates.size(); ++updates_applied_) {

@@ -34,6 +34,16 @@ TEST_F(ChannelToken, ContentComesBackToTheMinute) {
     EXPECT_EQ(content->created, std::chrono::floor<std::chrono::minutes>(created));
 }
 
+TEST_F(ChannelToken, OfACalendarListNamesNoCalendarAndIsNotACalendars) {
+    std::string const of_list{make_channel_token(ring, channel, connection, calendar_id{}, created).reveal()};
+    auto const content = verify_channel_token(ring, channel, of_list);
+
+    ASSERT_TRUE(content.has_value());
+    EXPECT_TRUE(content->calendar.is_nil());
+    EXPECT_EQ(content->connection, connection);
+    EXPECT_NE(of_list, token);
+}
+
 TEST_F(ChannelToken, IsShortHeaderSafeAndStatesItsKey) {
     EXPECT_LE(token.size(), channel_token_bytes_max);
     EXPECT_TRUE(token.starts_with("v1.k1."));

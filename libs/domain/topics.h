@@ -119,8 +119,8 @@ struct task_update {
 
 struct sync_alert {
     tenant_id tenant;
-    std::string kind;     // "connection_revoked", "renewals_failing", "connection_paused", "brake_pulled"
-    std::string subject;  // id of the connection or calendar
+    std::string kind;     // "connection_revoked", "push_silent", …: all of them in docs/topics.md
+    std::string subject;  // id of the connection, calendar or tenant
     std::string explanation;
     bool resolved{false};
     instant at{};

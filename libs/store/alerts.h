@@ -10,8 +10,8 @@ namespace calbridge::store {
 
 struct alert {
     tenant_id tenant;
-    std::string kind;     // "connection_revoked", "connection_paused", "renewals_failing", "brake_pulled"
-    std::string subject;  // id of the connection or calendar
+    std::string kind;     // "connection_revoked", "push_silent", …: all of them in docs/topics.md
+    std::string subject;  // id of the connection, calendar or tenant
     std::string explanation;
 };
 // True when it was not open before. Its message stands in the outbox then, free to be published by the sweep at once.

@@ -53,6 +53,18 @@ TEST_F(ChannelSource, ReadsAChannelAsItIsWithTheIngestRoleAlone) {
     }(rows, *source));
 }
 
+TEST_F(ChannelSource, AChannelOnTheCalendarListHasTheNilCalendar) {
+    auto const db = pg::make_database(ioc.get_executor(), options());
+    auto const source = make_channel_source(*db);
+    rows.set("kind = 'calendar_list', calendar_id = null");
+    run([](channel_fixture& f, channel_source& from) -> task<void> {
+        auto const list = co_await from.look_up(f.channel, in(10s));
+        EXPECT_TRUE(list.has_value() && list.value().has_value());
+        EXPECT_TRUE(list.value()->calendar.is_nil());
+        EXPECT_EQ(list.value()->connection, f.connection);
+    }(rows, *source));
+}
+
 TEST_F(ChannelSource, TheRoleCanAskNothingElse) {
     auto const db = pg::make_database(ioc.get_executor(), options());
     run([](pg::database& d) -> task<void> {

@@ -187,6 +187,30 @@ TEST(Ingest, RecordIsACloudEventThatNamesTheCalendar) {
     });
 }
 
+TEST(Ingest, APushOnTheCalendarListNamesNoCalendarAndBelievesNoCalendarsToken) {
+    play([](stage& s) -> task<void> {
+        std::string const of_calendar = s.token;
+        s.row.calendar = {};
+        s.token = domain::make_channel_token(s.ring, s.channel, s.row.connection, {}, s.now.now()).reveal();
+        s.row.token_hash = crypto::sha256(s.token);
+        s.channels.rows[s.channel] = s.row;
+        (void)s.push(2);
+        co_await settle();
+        EXPECT_EQ(s.producer.records.size(), 1u);
+        auto const message = wire::decode_calendar_changed(*s.producer.records.at(0).value, wire::encoding::protobuf).value();
+        EXPECT_TRUE(message.calendar.is_nil());
+        EXPECT_EQ(message.connection, s.row.connection);
+        EXPECT_EQ(s.producer.records.at(0).key, "acme/ann");
+        EXPECT_EQ(s.said(s.push(3, of_calendar)), answer::not_found);
+
+        s.channels.away = true;
+        s.channels.missed();
+        (void)s.push(4);
+        co_await settle();
+        EXPECT_EQ(s.producer.records.at(1).key, s.row.connection.str()) << "without PostgreSQL its hints still share a partition";
+    });
+}
+
 TEST(Ingest, ForgedNeverReachesPostgresOrKafka) {
     play([](stage& s) -> task<void> {
         auto forged = s.token;

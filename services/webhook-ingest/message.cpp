@@ -62,7 +62,7 @@ kafka::record make_record(std::string_view topic, push const& what, domain::chan
         message.user = channel->user;
         out.key = wire::record_key(channel->tenant, channel->user);
     } else {
-        out.key = token.calendar.str();
+        out.key = token.calendar.is_nil() ? token.connection.str() : token.calendar.str();
     }
     out.topic = topic;
     out.value = wire::encode_calendar_changed(message);

@@ -5,7 +5,7 @@ import re
 
 CPP_SUFFIXES = (".h", ".ipp", ".cpp")
 TEST_SUFFIXES = ("_test.cpp", "_pgtest.cpp", "_kafkatest.cpp", "_fixture.h", "_fixture.cpp", "_for_tests.h", "_for_tests.cpp")
-SKIPPED_FOLDERS = {".git", "build", ".run", ".cache", "node_modules", "__pycache__"}
+SKIPPED_FOLDERS = {".git", "build", ".run", ".cache", "node_modules", "__pycache__", "target", ".venv"}
 
 _TOKEN = re.compile(
     r"""

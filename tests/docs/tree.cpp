@@ -11,7 +11,7 @@ namespace fs = std::filesystem;
 
 bool is_ours(fs::path const& folder) {
     auto const name = folder.filename().string();
-    return name != "build" && name != "node_modules" && (!name.starts_with('.') || name == ".ci");
+    return name != "build" && name != "node_modules" && name != "target" && (!name.starts_with('.') || name == ".ci");
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include "pull.h"
 #include "push.h"
+#include "requests.h"
 
 #include "common/observe/log.h"
 #include "common/observe/metrics.h"
@@ -143,8 +144,16 @@ task<turn_outcome> work_on(parts const& with, tenant_id tenant, calendar_id cale
         bool const must_wait = due->calendar_waits.count() > 0;
         if (must_wait) co_return turn_outcome{due->calendar_waits};
         bool const dirty = row.selected && row.synced_seq < row.dirty_seq;
+        if (due->request) {
+            store::leased_calendar const held_now = *memory.lease;
+            auto carried = co_await carry_out(with, held_now, *due->request, memory.cause);
+            if (!carried) co_return failed(carried.error(), "request");
+            continue;  // what it made due is looked at anew
+        }
         if (!dirty && due->tasks.empty()) {
-            if (due->next_task_in) co_return turn_outcome{*due->next_task_in};
+            auto next = due->next_task_in;
+            if (due->next_request_in && (!next || *due->next_request_in < *next)) next = due->next_request_in;
+            if (next) co_return turn_outcome{*next};
             co_return turn_outcome{};
         }
 

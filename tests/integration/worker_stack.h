@@ -67,6 +67,18 @@ protected:
     void crm_says(json::object changes);
     // A push hint for the calendar.
     void hint();
+    // What the gateway writes when somebody asks for something; gives the request's id.
+    std::string ask(std::string const& kind, std::string const& subject, json::object detail = {});
+    std::string state_of(std::string const& request);
+    json::object result_of(std::string const& request);
+    // The conflict's version, as the gateway would show it.
+    std::string conflict_version(std::string const& task);
+    void google_edits(std::string const& body) { control("calendars/anna%40example.com/events/" + event_id(), body, "PATCH"); }
+    void google_deletes() { control("calendars/anna%40example.com/events/" + event_id(), {}, "DELETE"); }
+    // The newest operation of this kind.
+    std::string operation(std::string const& kind) {
+        return sql("SELECT operation_id FROM operations WHERE kind = '" + kind + "' ORDER BY created_at DESC, sequence DESC LIMIT 1");
+    }
     // Turns until nothing is due now; forgets waits of retries between them.
     void work(int turns_max = 20);
     void one_turn();

@@ -128,8 +128,10 @@ void worker_stack::work(int turns_max) {
     for (int i = 0; i < turns_max; ++i) {
         one_turn();
         if (sql("SELECT count(*) FROM tasks WHERE synced_seq < dirty_seq") == "0" &&
-            sql("SELECT count(*) FROM calendars WHERE synced_seq < dirty_seq") == "0")
+            sql("SELECT count(*) FROM calendars WHERE synced_seq < dirty_seq") == "0" &&
+            sql("SELECT count(*) FROM requests WHERE state IN ('pending', 'running')") == "0")
             return;
+        sql("UPDATE requests SET next_at = now()");
         sql("UPDATE tasks SET retry_at = NULL");
         sql("UPDATE calendars SET retry_at = NULL");
     }

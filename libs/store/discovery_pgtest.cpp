@@ -274,6 +274,14 @@ TEST_F(Discovery, EverySettingAWorkerWorksByTakesItsLeaseAway) {
         sql(std::string("update user_calendar_connections set ") + change);
         EXPECT_FALSE(still_held(held->lease)) << change;
     }
+    for (auto const* change : {"insert into tenant_settings (tenant_id, settings) values ('acme', '{}')",
+                               "update tenant_settings set settings = '{\"a\":1}' where tenant_id = 'acme'"}) {
+        auto const held = hold(calendar_);
+        sql("insert into tenant_settings (tenant_id) values ('other') on conflict (tenant_id) do update set settings = '{\"b\":1}'");
+        EXPECT_TRUE(still_held(held->lease)) << "another tenant's settings";
+        sql(change);
+        EXPECT_FALSE(still_held(held->lease)) << change;
+    }
     auto const held = hold(calendar_);
     worked(choose(calendar_, {.selected = false}));
     EXPECT_FALSE(still_held(held->lease)) << "and so does the selection";

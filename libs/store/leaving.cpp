@@ -39,7 +39,8 @@ pg::params of(tenant_id const& tenant, connection_id connection) {
 }  // namespace
 
 task<result<std::vector<open_channel>>> open_channels(pg::database& db, tenant_id tenant, connection_id connection) {
-    auto const rows = co_await pg::run_once(db, tenant, find_channels, of(tenant, connection));
+    pg::params with = of(tenant, connection);
+    auto const rows = co_await pg::run_once(db, tenant, find_channels, std::move(with));
     if (!rows) co_return rows.error();
     std::vector<open_channel> all;
     for (std::size_t i = 0; i < rows->size(); ++i) {
@@ -53,7 +54,8 @@ task<result<std::vector<open_channel>>> open_channels(pg::database& db, tenant_i
 }
 
 task<result<leaving_state>> leaving(pg::database& db, tenant_id tenant, connection_id connection) {
-    auto const rows = co_await pg::run_once(db, tenant, look, of(tenant, connection));
+    pg::params with = of(tenant, connection);
+    auto const rows = co_await pg::run_once(db, tenant, look, std::move(with));
     if (!rows) co_return rows.error();
     if (rows->empty()) co_return fail(errc::not_found, "there is no connection " + connection.str());
     row_reader r(*rows, 0);

@@ -4,6 +4,7 @@
 #include "tests/emulator/calendars.h"
 #include "tests/emulator/control_words.h"
 #include "tests/emulator/events.h"
+#include "tests/emulator/faults.h"
 #include "tests/emulator/push.h"
 #include "tests/emulator/times.h"
 
@@ -14,21 +15,6 @@
 #include <array>
 
 namespace calbridge::emulator {
-
-namespace {
-
-bj::object to_json(fault const& f) {
-    return {{"match", bj::object{{"method", f.method}, {"path_prefix", f.path_prefix}, {"path_contains", f.path_contains}, {"nth", f.nth}}},
-            {"action", f.action},
-            {"status", f.status},
-            {"reason", f.reason},
-            {"delay_ms", f.delay_ms},
-            {"times", f.times},
-            {"seen", f.seen},
-            {"hit", f.hit}};
-}
-
-}  // namespace
 
 answer control::handle(request const& r) {
     auto const q = parse_params(r.query);
@@ -151,38 +137,9 @@ reply control::token_for(bj::object const& body) {
 
 reply control::faults(request const& r, bj::value const& whole) {
     if (r.method == "DELETE") c_.faults.clear();
-    if (r.method == "POST") {
-        bj::array const list = whole.is_array() ? whole.get_array() : bj::array{whole};
-        std::vector<fault> added;
-        for (auto const& item : list) {
-            if (!item.is_object()) return wrong("a fault is an object");
-            auto const& o = item.get_object();
-            fault f;
-            if (auto const* m = object_at(o, "match")) {
-                f.method = std::string(text_at(*m, "method"));
-                f.path_prefix = std::string(text_at(*m, "path_prefix"));
-                f.path_contains = std::string(text_at(*m, "path_contains"));
-                if (auto const* n = m->if_contains("nth"); n != nullptr && n->is_int64()) f.nth = n->get_int64();
-            }
-            f.action = std::string(text_at(o, "action", "status"));
-            static constexpr std::array known{"status", "lost_response", "delay", "html_502", "truncated", "reset"};
-            if (std::ranges::find(known, f.action) == known.end()) return wrong("action is not known");
-            if (auto const* n = o.if_contains("status"); n != nullptr && n->is_int64()) f.status = static_cast<int>(n->get_int64());
-            if (auto const* n = o.if_contains("delay_ms"); n != nullptr && n->is_int64()) f.delay_ms = n->get_int64();
-            if (auto const* n = o.if_contains("times"); n != nullptr && n->is_int64()) f.times = n->get_int64();
-            f.reason = std::string(text_at(o, "reason", f.reason));
-            f.domain = std::string(text_at(o, "domain", f.status == 403 || f.status == 429 ? "usageLimits" : "global"));
-            f.message = std::string(text_at(o, "message", f.reason == "backendError" ? "Backend Error" : f.reason));
-            if (auto const* a = o.if_contains("retry_after"))
-                f.retry_after = a->is_int64() ? std::to_string(a->get_int64()) : a->is_string() ? std::string(a->get_string()) : "";
-            f.lost_by_close = text_at(o, "how", "close") == "close";
-            added.push_back(std::move(f));
-        }
-        c_.faults.insert(c_.faults.end(), added.begin(), added.end());
-    }
-    bj::array out;
-    for (auto const& f : c_.faults) out.emplace_back(to_json(f));
-    return ok(bj::object{{"faults", std::move(out)}});
+    if (r.method == "POST")
+        if (auto const no = add_faults(c_.faults, whole); !no.empty()) return wrong(no);
+    return ok(bj::object{{"faults", faults_to_json(c_.faults)}});
 }
 
 reply control::clock_of(request const& r, bj::object const& body) {

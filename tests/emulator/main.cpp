@@ -2,6 +2,7 @@
 #include "common/async/task.h"
 #include "tests/emulator/serving.h"
 #include "tests/emulator/world.h"
+#include "tests/zoom_emulator/zoom_world.h"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -32,7 +33,13 @@ constexpr char usage[] =
     "  --discovery DIR     holds calendar.v3.json and oauth2.v2.json (./dev setup puts them in build/discovery)\n"
     "  --push-map FROM=TO  deliveries to addresses that begin with FROM go to TO, for example https://hooks.example=http://127.0.0.1:8081\n"
     "  --user EMAIL        a Google account that exists from the start (more by POST /_control/users)\n"
-    "  GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET, GOOGLE_REDIRECT_URI in the environment register an OAuth client.\n";
+    "  GOOGLE_CLIENT_ID, GOOGLE_CLIENT_SECRET, GOOGLE_REDIRECT_URI in the environment register an OAuth client.\n"
+    "  Zoom is under /zoom; ZOOM_ACCOUNT_ID, ZOOM_CLIENT_ID, ZOOM_CLIENT_SECRET register an account in which everybody is a user.\n";
+
+std::string from_environment(char const* name) {
+    char const* value = std::getenv(name);
+    return value != nullptr ? value : "";
+}
 
 // Empty: understood.
 std::string read(int argc, char** argv, settings& out) {
@@ -105,10 +112,16 @@ int main(int argc, char** argv) {
         emulator::world world(*rules, time, {.base_url = s.base_url, .seed = std::random_device{}(), .check_answers = s.check_answers});
         world.warm_up();
         for (auto const& email : s.users) world.add_user(email);
-        if (char const* id = std::getenv("GOOGLE_CLIENT_ID"); id != nullptr && *id != '\0') {
-            auto const text = [](char const* name) { return std::string(std::getenv(name) != nullptr ? std::getenv(name) : ""); };
-            world.add_client({.id = id, .secret = text("GOOGLE_CLIENT_SECRET"), .redirect_uris = {text("GOOGLE_REDIRECT_URI")}});
-        }
+        if (auto const id = from_environment("GOOGLE_CLIENT_ID"); !id.empty())
+            world.add_client(
+                {.id = id, .secret = from_environment("GOOGLE_CLIENT_SECRET"), .redirect_uris = {from_environment("GOOGLE_REDIRECT_URI")}});
+        zoom_emulator::zoom_world zoom(time, {.seed = std::random_device{}()});
+        if (auto const id = from_environment("ZOOM_ACCOUNT_ID"); !id.empty())
+            zoom.add_account({.id = id,
+                              .client_id = from_environment("ZOOM_CLIENT_ID"),
+                              .client_secret = from_environment("ZOOM_CLIENT_SECRET"),
+                              .any_user = true});
+        s.serving.mounted["/zoom"] = [&zoom](emulator::request const& r) { return zoom.handle(r); };
         auto const server = emulator::make_serving(context.get_executor(), world, s.serving);
         if (s.base_url.empty()) world.set_base_url(fmt::format("http://{}:{}", s.serving.address, server->port()));
         fmt::print("google-emulator on http://{}:{}/\n", s.serving.address, server->port());

@@ -2,6 +2,7 @@
 // What the emulated Google remembers.
 
 #include "common/base/clock.h"
+#include "tests/emulator/faults.h"
 #include "tests/emulator/message.h"
 #include "tests/emulator/text.h"
 
@@ -125,19 +126,6 @@ struct delivery_record {
 };
 
 // ---- scripts and logs ----
-
-struct fault {
-    std::string method, path_prefix, path_contains;
-    std::int64_t nth{0};    // only the n-th matching request; 0: from the first on
-    std::int64_t times{1};  // how many requests it hits; 0: all
-    std::int64_t seen{0}, hit{0};
-    std::string action;  // status, lost_response, delay, html_502, truncated, reset
-    int status{503};
-    std::string reason{"backendError"}, message, domain;
-    std::int64_t delay_ms{0};
-    std::string retry_after;
-    bool lost_by_close{true};
-};
 
 struct log_entry {
     std::uint64_t number{0};

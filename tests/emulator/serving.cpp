@@ -106,8 +106,8 @@ private:
             if (ec == asio::error::operation_aborted) throw boost::system::system_error(ec);
             if (ec) co_return;
             bool const keep_open = parser.get().keep_alive();
-            auto const r = to_request(parser.release());
-            auto a = world_.handle(r);
+            auto r = to_request(parser.release());
+            auto a = handle(r);
             if (a.deliver_first != 0) {
                 if (auto d = world_.take_delivery(a.deliver_first)) co_await deliver(std::move(*d));
             }
@@ -128,6 +128,15 @@ private:
                 co_return;
             }
         }
+    }
+
+    answer handle(request& r) {
+        for (auto const& [prefix, service] : options_.mounted) {
+            if (!r.path.starts_with(prefix + "/")) continue;
+            r.path.erase(0, prefix.size());
+            return service(r);
+        }
+        return world_.handle(r);
     }
 
     task<void> pump() {

@@ -8,6 +8,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,6 +21,8 @@ struct serving_options {
     // Where deliveries go instead of the address a channel named: "https://hooks.example" to "http://127.0.0.1:8081".
     std::map<std::string, std::string> push_map;
     std::chrono::seconds push_time_max{10};
+    // Other services under the same address, by the beginning of their paths; they see their paths without it.
+    std::map<std::string, std::function<answer(request const&)>> mounted{};
 };
 
 class serving {

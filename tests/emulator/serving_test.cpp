@@ -38,6 +38,7 @@ public:
     task<void> ask_for_gzip();
     task<void> break_connections();
     task<void> retry_a_push();
+    task<void> ask_another_service();
 
     std::vector<http::server_request> received_;
     std::vector<int> receiver_answers_;
@@ -60,6 +61,7 @@ private:
         auto receiver = http::make_server(executor, {}, std::move(routes));
         serving_options options;
         options.push_map["https://hooks.example"] = "http://127.0.0.1:" + std::to_string(receiver->port());
+        options.mounted["/other"] = [](request const& r) { return answer{.body = r.method + " " + r.path}; };
         server_ = make_serving(executor, w, options);
         client_ = http::make_client(executor, {});
         task_group group(executor);
@@ -99,6 +101,17 @@ task<void> Serving::watch_and_change() {
 }
 
 TEST_F(Serving, PushesReachTheMappedAddress) { with_servers(&Serving::watch_and_change); }
+
+task<void> Serving::ask_another_service() {
+    http::client_request whole{.method = "GET", .url = "/other/v2/meetings"};
+    auto const said = co_await send(std::move(whole));
+    EXPECT_EQ(said.body, "GET /v2/meetings");
+    http::client_request like{.method = "GET", .url = "/otherwise"};
+    auto const missed = co_await send(std::move(like));
+    EXPECT_EQ(missed.status, 404);
+}
+
+TEST_F(Serving, AServiceUnderItsOwnPrefixAnswersThere) { with_servers(&Serving::ask_another_service); }
 
 task<void> Serving::ask_for_gzip() {
     auto get = with_token("GET", "/calendar/v3/colors");

@@ -5,6 +5,7 @@
 #include "tests/emulator/control.h"
 #include "tests/emulator/core.h"
 #include "tests/emulator/events.h"
+#include "tests/emulator/faults.h"
 #include "tests/emulator/oauth.h"
 #include "tests/emulator/page.h"
 #include "tests/emulator/person.h"
@@ -22,7 +23,6 @@ struct world::state {
     state(discovery const& rules, clock const& time, world_options options)
         : all(rules, time, std::move(options)), sign_in(all), front(all), side(all, sign_in) {}
 
-    fault* due_fault(request const& r);
     answer real(request const& r, std::string& method_id, std::string& user);
     answer faulty(fault const& f, request const& r, std::string& method_id, std::string& user);
     void record(request const& r, answer const& a, std::string method_id, std::string user, std::int64_t ns, bool faulted);
@@ -52,20 +52,6 @@ bool is_page(request const& r) { return r.method == "GET" && (r.path == "/" || r
 
 }  // namespace
 
-fault* world::state::due_fault(request const& r) {
-    fault* chosen = nullptr;
-    for (auto& f : all.faults) {
-        if (!f.method.empty() && f.method != r.method) continue;
-        if (!r.path.starts_with(f.path_prefix) || r.path.find(f.path_contains) == std::string::npos) continue;
-        ++f.seen;
-        bool const wanted = (f.nth == 0 || f.seen >= f.nth) && (f.times == 0 || f.hit < f.times);
-        if (!wanted || chosen != nullptr) continue;
-        ++f.hit;
-        chosen = &f;
-    }
-    return chosen;
-}
-
 answer world::state::real(request const& r, std::string& method_id, std::string& user) {
     if (auto const name = oauth::endpoint(r.path); !name.empty()) {
         method_id = std::string(name);
@@ -86,40 +72,12 @@ answer world::state::real(request const& r, std::string& method_id, std::string&
 }
 
 answer world::state::faulty(fault const& f, request const& r, std::string& method_id, std::string& user) {
-    answer out;
-    auto const refusal = [&](int status) {
-        auto const body = oauth::endpoint(r.path).empty() ? refuse(status, f.domain, f.reason, f.message).body
-                                                          : refuse_token(status, f.reason, f.message).body;
-        out.status = status;
-        out.fields.emplace_back("Content-Type", "application/json; charset=UTF-8");
-        out.body = bj::serialize(body);
-    };
-    if (f.action == "status") {
-        refusal(f.status);
-    } else if (f.action == "html_502") {
-        out.status = 502;
-        out.fields.emplace_back("Content-Type", "text/html; charset=UTF-8");
-        out.body =
-            "<!DOCTYPE html><html lang=en><title>Error 502 (Server Error)!!1</title><p><b>502.</b> <ins>That's an error.</ins>"
-            "<p>The server encountered a temporary error and could not complete your request.</html>";
-    } else if (f.action == "reset") {
-        out.sent = answer::how::dropped;
-    } else {
-        out = real(r, method_id, user);
-        if (f.action == "truncated") {
-            out.sent = answer::how::cut;
-        } else if (f.action == "lost_response") {
-            if (f.lost_by_close) {
-                out.sent = answer::how::dropped;
-            } else {
-                out = {};
-                refusal(f.status);
-            }
-        }
-    }
-    if (!f.retry_after.empty()) out.fields.emplace_back("Retry-After", f.retry_after);
-    out.delay = std::chrono::milliseconds(f.delay_ms);
-    return out;
+    return answer_with_fault(
+        f, [&] { return real(r, method_id, user); },
+        [&](int status) {
+            return bj::serialize(oauth::endpoint(r.path).empty() ? refuse(status, f.domain, f.reason, f.message).body
+                                                                 : refuse_token(status, f.reason, f.message).body);
+        });
 }
 
 void world::state::record(request const& r, answer const& a, std::string method_id, std::string user, std::int64_t ns, bool faulted) {
@@ -163,7 +121,7 @@ answer world::handle(request const& r) {
         out.body = std::string(page_html());
     } else if (own) {
         out = state_->side.handle(r);
-    } else if (auto* f = state_->due_fault(r); f != nullptr) {
+    } else if (auto* f = due_fault(state_->all.faults, r); f != nullptr) {
         faulted = true;
         out = state_->faulty(*f, r, method_id, user);
     } else {

@@ -18,13 +18,24 @@ namespace calbridge::domain::testing_world {
 
 namespace detail {
 
+// Sanitizers look at less and more closely.
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+inline constexpr int fewer = 10;
+#else
+inline constexpr int fewer = 1;
+#endif
+#else
+inline constexpr int fewer = 1;
+#endif
+
 template <class Property>
 void check_property(int runs, int cases_of_a_run, bool shrinking, Property const& property) {
     auto const* const info = ::testing::UnitTest::GetInstance()->current_test_info();
     std::string const name = std::string(info->test_suite_name()) + "." + info->name();
     setenv("RC_PARAMS", "seed=1", 0);
     auto params = rc::detail::configuration().testParams;
-    if (params.maxSuccess == rc::detail::TestParams{}.maxSuccess) params.maxSuccess = runs;
+    if (params.maxSuccess == rc::detail::TestParams{}.maxSuccess) params.maxSuccess = runs / fewer;
     params.disableShrinking = params.disableShrinking || !shrinking;
     rc::detail::TestMetadata const metadata{.id = name, .description = name};
 

@@ -19,7 +19,7 @@ using recurrence::walker;
 namespace {
 
 // How far two ways to say the same endless rest are compared.
-constexpr int compared_max = 1000;
+constexpr int compared_max = 400;
 
 std::optional<series> understood(std::vector<std::string> const& lines, time_range const& first) {
     auto read = read_series(lines, first);

@@ -168,11 +168,18 @@ outcome check_combination(rule const& r) {
     if (r.count && r.until) return bad_recurrence("COUNT and UNTIL exclude each other");
     if (ordinals && r.freq != month && r.freq != year) return bad_recurrence("a numbered weekday needs FREQ=MONTHLY or YEARLY");
     if (ordinals && !r.week_numbers.empty()) return bad_recurrence("a numbered weekday and BYWEEKNO exclude each other");
+    if (ordinals && r.freq == year && (!r.year_days.empty() || (!r.month_days.empty() && r.months.empty())))
+        return bad_recurrence("a numbered weekday of the year does not go with BYMONTHDAY or BYYEARDAY");
     if (!r.week_numbers.empty() && r.freq != year) return bad_recurrence("BYWEEKNO needs FREQ=YEARLY");
+    // Weeks lie across the ends of years: whose year counts is anybody's guess.
+    if (!r.week_numbers.empty() && (r.interval > 1 || !r.positions.empty()))
+        return bad_recurrence("BYWEEKNO goes neither with INTERVAL nor with BYSETPOS");
     if (!r.year_days.empty() && r.freq != year) return bad_recurrence("BYYEARDAY needs FREQ=YEARLY");
     if (!r.month_days.empty() && r.freq == week) return bad_recurrence("BYMONTHDAY does not go with FREQ=WEEKLY");
     if (!r.week_numbers.empty() + !r.year_days.empty() + !r.month_days.empty() > 1)
         return bad_recurrence("BYWEEKNO, BYYEARDAY and BYMONTHDAY exclude each other");
+    if (!r.year_days.empty() && !r.months.empty() && !r.positions.empty())
+        return bad_recurrence("BYSETPOS does not go with both BYMONTH and BYYEARDAY");
     if (!r.positions.empty() && r.months.empty() && r.week_numbers.empty() && r.year_days.empty() && r.month_days.empty() &&
         r.weekdays.empty())
         return bad_recurrence("BYSETPOS needs another BY part");

@@ -1,67 +1,16 @@
 #include "domain/recurrence_walk.h"
 
-#include <libical/ical.h>
+#include "domain/recurrence_walls.h"
 
 #include <algorithm>
-#include <deque>
 
 namespace calbridge::domain::recurrence {
 namespace {
 
 using std::chrono::days;
-using std::chrono::floor;
 using std::chrono::sys_days;
-using std::chrono::year_month_day;
-
-// libical searches for a rule's next instance up to the year 2582. The calendar repeats every 400 years to the weekday, so asking it that
-// much later shortens a search in vain to a third.
-constexpr int years_later = 400;
 
 point last_of_rules() { return sys_days{std::chrono::year(rule_year_max) / 12 / 31}; }
-
-icaltimetype to_ical(point wall, bool all_day) {
-    auto const day = floor<days>(wall);
-    year_month_day const ymd{day};
-    std::chrono::hh_mm_ss const of_day{wall - day};
-    auto out = icaltime_null_time();
-    out.year = static_cast<int>(ymd.year()) + years_later;
-    out.month = static_cast<int>(static_cast<unsigned>(ymd.month()));
-    out.day = static_cast<int>(static_cast<unsigned>(ymd.day()));
-    out.is_date = all_day ? 1 : 0;
-    if (all_day) return out;
-    out.hour = static_cast<int>(of_day.hours().count());
-    out.minute = static_cast<int>(of_day.minutes().count());
-    out.second = static_cast<int>(of_day.seconds().count());
-    return out;
-}
-
-std::optional<point> from_ical(icaltimetype const& at) {
-    if (icaltime_is_null_time(at) != 0) return {};
-    year_month_day const ymd{std::chrono::year(at.year - years_later), std::chrono::month(static_cast<unsigned>(at.month)),
-                             std::chrono::day(static_cast<unsigned>(at.day))};
-    if (!ymd.ok()) return {};
-    return sys_days{ymd} + std::chrono::hours(at.hour) + std::chrono::minutes(at.minute) + std::chrono::seconds(at.second);
-}
-
-struct iterator_free {
-    void operator()(icalrecur_iterator* it) const { icalrecur_iterator_free(it); }
-};
-using iterator = std::unique_ptr<icalrecur_iterator, iterator_free>;
-
-// Null when the rule makes no instance at all: libical looks for the first one here.
-iterator open(rule const& pattern, point start, point last, bool all_day) {
-    static bool const errors_are_values = (icalerror_set_errors_are_fatal(0), true);
-    static_cast<void>(errors_are_values);
-    icalerror_clear_errno();
-    auto parsed = icalrecurrencetype_from_string(write_pattern(pattern).c_str());
-    iterator out;
-    if (parsed.freq != ICAL_NO_RECURRENCE) {
-        parsed.until = to_ical(last, all_day);
-        out.reset(icalrecur_iterator_new(parsed, to_ical(start, all_day)));
-    }
-    icalerror_clear_errno();
-    return out;
-}
 
 days step_of(rule const& r) { return days(r.interval * (r.freq == rule::every::week ? 7 : 1)); }
 
@@ -74,8 +23,6 @@ point beginning(rule const& r, frame const& where, point not_before) {
     auto const steps = (not_before - where.first) / step - 2 - days(2) / step;
     return steps > 0 ? where.first_wall + step * steps : where.first_wall;
 }
-
-int weekday_number(sys_days day) { return static_cast<int>(std::chrono::weekday(day).iso_encoding()) - 1; }
 
 }  // namespace
 
@@ -120,53 +67,9 @@ private:
     }
 
     std::optional<point> next_wall() {
-        bool const picks = rule_.freq == rule::every::week && !rule_.positions.empty();
-        return picks ? picked_of_week() : next_from_library();
-    }
-
-    std::optional<point> next_from_library() {
-        if (!opened_) {
-            opened_ = true;
-            // What zones do moves an instance by a day at most.
-            auto const last = where_.zone.wall_at(horizon_) + days(2);
-            if (begin_ <= last) iterator_ = open(rule_, begin_, last, where_.all_day);
-        }
-        if (!iterator_ || --steps_ <= 0) return {};
-        auto const at = from_ical(icalrecur_iterator_next(iterator_.get()));
-        if (!at) iterator_.reset();
-        return at;
-    }
-
-    // libical knows BYSETPOS for months and years only.
-    std::optional<point> picked_of_week() {
-        while (picked_.empty()) {
-            if (!opened_) begin_whole_weeks();
-            if (!ahead_) return {};
-            auto const week = week_of(*ahead_);
-            std::vector<point> members;
-            for (; ahead_ && week_of(*ahead_) == week; ahead_ = next_from_library()) members.push_back(*ahead_);
-            int const size = static_cast<int>(members.size());
-            for (int i = 0; i < size; ++i) {
-                bool const wanted = std::ranges::any_of(rule_.positions, [&](int p) { return p == i + 1 || p == i - size; });
-                if (wanted) picked_.push_back(members[static_cast<std::size_t>(i)]);
-            }
-        }
-        auto const at = picked_.front();
-        picked_.pop_front();
-        return at;
-    }
-
-    void begin_whole_weeks() {
-        rule_.weekdays =
-            rule_.weekdays.empty() ? std::vector<weekday_of>{{.weekday = weekday_number(floor<days>(begin_))}} : rule_.weekdays;
-        begin_ = begin_ - days((weekday_number(floor<days>(begin_)) - rule_.week_start + 7) % 7);
-        ahead_ = next_from_library();
-    }
-
-    // Days since the epoch of the week's start; 1970-01-01 was a Thursday.
-    std::int64_t week_of(point wall) const {
-        auto const day = floor<days>(wall);
-        return (day - days((weekday_number(day) - rule_.week_start + 7) % 7)).time_since_epoch().count();
+        // What zones do moves an instance by a day at most.
+        if (!walls_) walls_.emplace(rule_, begin_, where_.zone.wall_at(horizon_) + days(2), where_.all_day, steps_);
+        return walls_->next();
     }
 
     rule rule_;
@@ -178,10 +81,9 @@ private:
     point made_{point::min()};
     std::optional<int> left_;
     int counted_{0};
-    bool opened_{false}, ended_{false}, looked_{false};
-    iterator iterator_;
-    std::optional<point> head_, ahead_;
-    std::deque<point> picked_;
+    bool ended_{false}, looked_{false};
+    std::optional<wall_times> walls_;
+    std::optional<point> head_;
 };
 
 walker::walker(series const& of, point not_before, point horizon) : of_(of), horizon_(horizon) {

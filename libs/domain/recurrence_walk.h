@@ -1,5 +1,5 @@
 #pragma once
-// The occurrences of a series one after the other; libical makes a rule's instances. Inside this folder only; recurrence.h is what others
+// The occurrences of a series one after the other. Inside this folder only; recurrence.h is what others
 // use.
 
 #include "domain/recurrence_series.h"

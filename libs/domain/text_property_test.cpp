@@ -248,5 +248,27 @@ TEST(TimeProperty, WhatIsSpokenIsUnderstood) {
     });
 }
 
+TEST(StampProperty, HoldsInItsPlaceAndNowhereElse) {
+    auto const ring = *crypto::key_ring::parse(secret("k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="));
+    check_cases(40'000, [&](dice& random) {
+        auto const id = [&] {
+            uuid out;
+            for (auto& byte : out.bytes) byte = static_cast<std::uint8_t>(random.below(256));
+            return out;
+        };
+        stamp_place const place{tenant_id(hostile(random, 2)), connection_id{id()}, hostile(random, 2), hostile(random, 2)};
+        link_id const link{id()};
+        auto const stamp = make_stamp(ring, place, link);
+        RC_ASSERT(verify_stamp(ring, place, stamp) == link);
+
+        auto elsewhere = place;
+        (random.below(2) ? elsewhere.event_id : elsewhere.google_calendar_id) += "x";
+        RC_ASSERT(!verify_stamp(ring, elsewhere, stamp).has_value());
+        auto forged = stamp;
+        forged[static_cast<std::size_t>(random.below(static_cast<int>(forged.size())))] ^= 1;
+        RC_ASSERT(!verify_stamp(ring, place, forged).has_value());
+    });
+}
+
 }  // namespace
 }  // namespace calbridge::domain

@@ -15,6 +15,10 @@ constexpr pg::statement list{"open_conflicts", "SELECT " CALBRIDGE_TASK_COLUMNS 
     WHERE t.tenant_id = $1 AND ($2::text IS NULL OR t.user_id = $2) AND t.state = 'conflict'
     ORDER BY t.task_id LIMIT $3)"};
 
+constexpr pg::statement one{"find_item", "SELECT " CALBRIDGE_TASK_COLUMNS ", " CALBRIDGE_LINK_COLUMNS R"(
+    FROM tasks t LEFT JOIN task_links l ON (l.tenant_id, l.task_id) = (t.tenant_id, t.task_id) AND l.state <> 'ended'
+    WHERE t.tenant_id = $1 AND t.task_id = $2)"};
+
 std::string whole_conflict(task_row const& task, std::optional<link_row> const& link) {
     if (!link) return task.state == "conflict" && task.reason == "deleted_in_google" ? "edited_after_delete" : "";
     if (!link->frozen) return {};
@@ -37,6 +41,20 @@ std::optional<open_conflict> conflict_of(task_row const& task, std::optional<lin
     out.task = task;
     out.link = link;
     return out;
+}
+
+task<result<std::optional<item_row>>> find_item(pg::database& db, tenant_id tenant, task_id task) {
+    pg::params with;
+    with.add(tenant).add(task);
+    auto const rows = co_await pg::run_once(db, tenant, one, std::move(with));
+    if (!rows) co_return rows.error();
+    if (rows->empty()) co_return std::optional<item_row>{};
+    row_reader r(*rows, 0);
+    item_row found;
+    found.task = r.task(tenant);
+    if (!r.is_null()) found.link = r.link(tenant);
+    if (r.problem()) co_return *r.problem();
+    co_return std::optional<item_row>(std::move(found));
 }
 
 task<result<std::vector<open_conflict>>> open_conflicts(pg::database& db, tenant_id tenant, std::optional<user_id> user, int most) {

@@ -44,6 +44,47 @@ constexpr pg::statement list_aside{"list_quarantined", "SELECT " CALBRIDGE_QUARA
         WHERE c.tenant_id = $1 AND u.user_id = $2 AND q.source = 'google-event' AND starts_with(q.subject, c.calendar_id || '/')))
     ORDER BY q.last_seen_at DESC, q.quarantine_id LIMIT $3)"};
 
+// Each gives the user, the connection with its status, and the calendar.
+constexpr pg::statement task_place{"request_place_task", R"(
+    SELECT t.user_id, u.connection_id, t.calendar_id, coalesce(u.status, 'active')
+    FROM tasks t LEFT JOIN calendars c ON (c.tenant_id, c.calendar_id) = (t.tenant_id, t.calendar_id)
+    LEFT JOIN user_calendar_connections u ON (u.tenant_id, u.connection_id) = (c.tenant_id, c.connection_id)
+    WHERE t.tenant_id = $1 AND t.task_id = $2)"};
+constexpr pg::statement operation_place{"request_place_operation", R"(
+    SELECT t.user_id, u.connection_id, l.calendar_id, u.status
+    FROM operations o JOIN task_links l ON (l.tenant_id, l.link_id) = (o.tenant_id, o.link_id)
+    JOIN tasks t ON (t.tenant_id, t.task_id) = (l.tenant_id, l.task_id)
+    JOIN user_calendar_connections u ON (u.tenant_id, u.connection_id) = (l.tenant_id, l.connection_id)
+    WHERE o.tenant_id = $1 AND o.operation_id = $2::uuid)"};
+constexpr pg::statement connection_place{"request_place_connection", R"(
+    SELECT u.user_id, u.connection_id, coalesce(u.default_calendar_id, (
+        SELECT c.calendar_id FROM calendars c WHERE (c.tenant_id, c.connection_id) = (u.tenant_id, u.connection_id) AND c.missing_since IS NULL
+        ORDER BY c.is_primary DESC, c.selected DESC, c.calendar_id LIMIT 1)), u.status
+    FROM user_calendar_connections u WHERE u.tenant_id = $1 AND u.connection_id = $2::uuid)"};
+constexpr pg::statement calendar_place{"request_place_calendar", R"(
+    SELECT u.user_id, u.connection_id, c.calendar_id, u.status
+    FROM calendars c JOIN user_calendar_connections u ON (u.tenant_id, u.connection_id) = (c.tenant_id, c.connection_id)
+    WHERE c.tenant_id = $1 AND c.calendar_id = $2::uuid)"};
+constexpr pg::statement quarantined_place{"request_place_quarantined", R"(
+    SELECT u.user_id, u.connection_id, CASE WHEN q.source = 'google-event' THEN c.calendar_id ELSE u.default_calendar_id END, u.status
+    FROM quarantine q
+    LEFT JOIN calendars c ON c.tenant_id = q.tenant_id AND q.source = 'google-event' AND starts_with(q.subject, c.calendar_id || '/')
+    JOIN user_calendar_connections u ON u.tenant_id = q.tenant_id AND CASE WHEN q.source = 'google-event'
+        THEN u.connection_id = c.connection_id ELSE q.subject = u.tenant_id || '/' || u.user_id END
+    WHERE q.tenant_id = $1 AND q.quarantine_id = $2::uuid AND q.state = 'open'
+    ORDER BY u.is_default DESC, u.connection_id LIMIT 1)"};
+
+pg::statement const& place_statement(request_subject kind) {
+    switch (kind) {
+    case request_subject::task: return task_place;
+    case request_subject::operation: return operation_place;
+    case request_subject::connection: return connection_place;
+    case request_subject::calendar: return calendar_place;
+    case request_subject::quarantined: break;
+    }
+    return quarantined_place;
+}
+
 request_row read(row_reader& r, tenant_id const& asked) {
     request_row row;
     row.tenant = r.tenant(asked);
@@ -124,6 +165,23 @@ task<result<std::optional<request_row>>> find_request(pg::database& db, tenant_i
     auto const rows = co_await pg::run_once(db, tenant, read_one, std::move(with));
     if (!rows) co_return rows.error();
     co_return first(*rows, tenant);
+}
+
+task<result<std::optional<request_place>>> find_place(pg::database& db, tenant_id tenant, request_subject kind, std::string subject) {
+    pg::params with;
+    with.add(tenant).add(subject);
+    pg::statement const& asked = place_statement(kind);
+    auto const rows = co_await pg::run_once(db, tenant, asked, std::move(with));
+    if (!rows) co_return rows.error();
+    if (rows->empty()) co_return std::optional<request_place>{};
+    row_reader r(*rows, 0);
+    request_place place;
+    place.user = user_id(r.text());
+    if (auto const connection = r.id_or_null()) place.connection = connection_id{*connection};
+    if (auto const calendar = r.id_or_null()) place.calendar = calendar_id{*calendar};
+    if (auto const status = status_named(r.text())) place.status = *status;
+    else co_return fail(errc::internal, "request place: unknown status");
+    co_return std::optional<request_place>(std::move(place));
 }
 
 task<result<std::optional<request_row>>> lock_request(pg::transaction& tx, tenant_id tenant, request_id id) {

@@ -34,6 +34,17 @@ struct request_row {
 task<result<request_row>> add_request(pg::transaction& tx, request_row const& row, std::optional<std::string> key);
 task<result<std::optional<request_row>>> find_request(pg::database& db, tenant_id tenant, request_id id);
 
+// Where a request about something belongs: whose it is, and whose lease carries it out. Without a calendar it has no place yet.
+struct request_place {
+    user_id user;
+    connection_id connection;
+    std::optional<calendar_id> calendar;
+    connection_status status{};
+};
+enum class request_subject { task, operation, connection, calendar, quarantined };
+// `subject` is the id of the named thing. A record set aside belongs to the user its key names, an event to its calendar's.
+task<result<std::optional<request_place>>> find_place(pg::database& db, tenant_id tenant, request_subject kind, std::string subject);
+
 // The row, locked; empty when it is not open any more. Requests come after calendars and before tasks in the order of locks.
 task<result<std::optional<request_row>>> lock_request(pg::transaction& tx, tenant_id tenant, request_id id);
 // Saves state, progress, result, calendar; counts the attempt. An open one is looked at again after `wait`.

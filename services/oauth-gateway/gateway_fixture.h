@@ -111,10 +111,11 @@ public:
         return send("POST", std::move(path), std::move(fields), "csrf=" + by.csrf + extra);
     }
     task<http::response> api(std::string method, std::string path, std::string user = "u1", std::string tenant = "t1",
-                             std::string role = "user", std::string body = {}) {
+                             std::string role = "user", std::string body = {}, std::string idempotency_key = {}) {
         json::object const claims{{"tenant", tenant},       {"user", user},      {"role", role},
                                   {"aud", "calbridge-api"}, {"iat", unix_now()}, {"exp", unix_now() + 60}};
         http::headers fields{{"Authorization", "Bearer " + make_jwt(launch_key_, claims)}};
+        if (!idempotency_key.empty()) fields.emplace_back("Idempotency-Key", std::move(idempotency_key));
         return send(std::move(method), std::move(path), std::move(fields), std::move(body));
     }
 

@@ -1,6 +1,7 @@
 #include "routes.h"
 
 #include "api.h"
+#include "asking.h"
 #include "callback.h"
 #include "connect.h"
 #include "disconnect.h"
@@ -41,7 +42,15 @@ constexpr row table[] = {
     {"PUT", "/api/v1/connections/{connection}/calendars/{calendar}", choose_calendar},
     {"POST", "/api/v1/connections/{connection}/sync", sync_connection},
     {"GET", "/api/v1/tasks/{task}", show_task},
+    {"GET", "/api/v1/tasks/{task}/history", show_history},
+    {"GET", "/api/v1/conflicts", list_conflicts},
+    {"GET", "/api/v1/quarantine", list_quarantine},
+    {"POST", "/api/v1/requests", ask},
+    {"GET", "/api/v1/requests/{request}", show_request},
 };
+
+// A merged description is as long as a description may be.
+std::size_t body_bytes_max(std::string_view pattern) { return pattern == "/api/v1/requests" ? 64 * 1024 : 8 * 1024; }
 
 }  // namespace
 
@@ -49,7 +58,8 @@ std::vector<http::route> routes_of(deps const& d) {
     std::vector<http::route> out;
     for (auto const& one : table) {
         auto handle = [&d, run = one.run](http::server_request const& request) { return run(d, request); };
-        out.push_back({.method = one.method, .pattern = one.pattern, .handle = std::move(handle), .body_bytes_max = 8 * 1024});
+        out.push_back(
+            {.method = one.method, .pattern = one.pattern, .handle = std::move(handle), .body_bytes_max = body_bytes_max(one.pattern)});
     }
     return out;
 }

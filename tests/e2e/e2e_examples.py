@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The programs in examples/, run as their READMEs say, against a real stack: both directions, an occurrence of a series, and a repeat of it all.
+Then the examples of docs/crm-developers.md, sent as they stand there.
 
 Each example is a CRM of its own with a database of its own. What it holds is read from there; what Google holds from the emulator.
 """
@@ -8,6 +9,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import signal
 import sqlite3
 import subprocess
@@ -171,6 +173,31 @@ def repeated(example):
     expect(example.rows() == before, f"{example.language}: reading again changed {example.rows()}")
 
 
+def the_page(stack):
+    """Every task-changed example of docs/crm-developers.md, sent in order to the real thing: each becomes what it says, none is refused."""
+    text = (ROOT / "docs" / "crm-developers.md").read_text(encoding="utf-8")
+    tasks = [json.loads(value) for value in re.findall(r"<!-- decoded: task-changed -->\n```json\n(.*?)\n```", text, re.DOTALL)]
+    expect(len(tasks) >= 5, f"the page has {len(tasks)} examples")
+    key = f"{demo.TENANT}/{demo.USER}"
+    waiting = {}
+    for task in tasks:
+        expect(f"{task['tenantId']}/{task['userId']}" == key, f"an example of another user: {task}")
+        stack.producer.send("task-changed", key, task)
+        about = (task.get("followingTaskId") or task["taskId"], "" if task.get("followingTaskId") else task.get("occurrence", ""))
+        waiting[about] = int(task["version"])
+
+    def said():
+        found = {}
+        for _, record_key, _, value in list(stack.updates.records):
+            update = json.loads(value)
+            about = (update["taskId"], "" if update.get("splitFromTaskId") else update.get("occurrence", ""))
+            if record_key == key and about in waiting:
+                expect(update["kind"] == "SYNCED", f"an example of the page is answered {update}")
+                found[about] = int(update["taskVersion"])
+        return all(found.get(about, 0) >= version for about, version in waiting.items())
+    stack.wait("every example of the page to be SYNCED", said)
+
+
 def partitions(stack, examples):
     """All producers of a topic agree where a key belongs."""
     done = subprocess.run(["kcat", "-C", "-q", "-e", "-b", stack.environment["DEMO_KAFKA"], "-t", "task-changed", "-o", "beginning", "-f", "%p %k %h\\n"],
@@ -204,6 +231,7 @@ def main():
                     step(stack, example)
                     print(f"   {step.__name__} held", flush=True)
             repeated(example)
+        the_page(stack)
         partitions(stack, found)
         violations = stack.google.violations()
         expect(not violations, f"requests Google would not understand: {json.dumps(violations, indent=1)}")

@@ -91,14 +91,12 @@ verdict resolve_fields(effects e, store::open_conflict const& open, domain::conf
         if (one.from == domain::field_choice::source::value)
             if (auto refused = say(f, one, settled, around)) return refuse(refused->code, refused->explanation);
     }
-    field_set news;
     for (field f : domain::all_fields) {
         if (!chosen.has(f)) continue;
         // Google's value is what both know from here on; where the choice differs, it is the CRM's edit against it.
         domain::copy(f, remote, *link.base);
         domain::copy(f, *link.remote, *link.google_base);
         domain::copy(f, settled, *e.task.local);
-        if (!domain::same(f, settled, local)) news.add(f);
     }
     std::erase_if(link.conflicts, [&](auto const& c) { return chosen.has(c.which); });
     link.has_conflict = !link.conflicts.empty() || link.frozen;
@@ -114,11 +112,10 @@ verdict resolve_fields(effects e, store::open_conflict const& open, domain::conf
         history.conflicts.push_back(std::move(c));
     }
     std::string const operation = history.id.str();
-    if (!news.empty()) {
-        domain::task_update& update = tell_changes(e, news, around);
-        update.reason = "conflict_settled";
-        update.operation_id = operation;
-    }
+    // Told also where the CRM's own version stays: by that it knows that there is nothing to choose any more.
+    domain::task_update& update = tell_changes(e, chosen, around);
+    update.reason = "conflict_settled";
+    update.operation_id = operation;
     make_due(e, link.has_conflict ? "conflict" : "pending");
     return carried_out(std::move(e), "conflict_settled");
 }

@@ -78,6 +78,11 @@ TEST_F(Requests, TheCrmsVersionGoesToGoogleAndTheConflictIsGoneForGood) {
     EXPECT_EQ(sql("SELECT has_conflict FROM task_links"), "f");
     EXPECT_EQ(sql("SELECT state FROM tasks"), "synced");
     EXPECT_EQ(sql("SELECT who || ' ' || (conflicts -> 0 ->> 'winner') FROM operations WHERE kind = 'resolve'"), "user anna crm");
+    // The CRM hears that it need not show the conflict any more.
+    auto const told = last(domain::update_kind::changed);
+    EXPECT_EQ(told.changed, std::vector<std::string>{"title"});
+    EXPECT_EQ(told.title, "From CRM");
+    EXPECT_EQ(told.reason, "conflict_settled");
     crm_says({{"title", "From CRM"}});
     work();
     EXPECT_EQ(sql("SELECT state FROM tasks"), "synced");

@@ -155,6 +155,9 @@ def take_over(row, update):
                 row["fields"][member] = value_of(update, member, default)
             row["conflicts"] = [c for c in row["conflicts"] if c["field"] != field]
             took = True
+    if update.get("reason") == "put_back" and row["fields"].get("status") == "cancelled":
+        row["fields"]["status"] = "open"  # a deletion in Google was taken back
+        took = True
     for decided in update.get("conflicts", []):
         said.append(f"  {decided['field']}: both sides had changed it, settled by policy; here it was {decided.get('crm', '')!r}")
     if took:

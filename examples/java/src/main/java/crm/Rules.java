@@ -241,6 +241,10 @@ final class Rules {
                 took = true;
             }
         }
+        if (update.getReason().equals("put_back") && row.fields.getStatus().equals("cancelled")) {
+            row.fields = row.fields.toBuilder().setStatus("open").build(); // a deletion in Google was taken back
+            took = true;
+        }
         for (TaskUpdate.FieldVersions decided : update.getConflictsList()) {
             said.add("  %s: both sides had changed it, settled by policy; here it was '%s'".formatted(decided.getField(), decided.getCrm()));
         }

@@ -24,9 +24,9 @@ inline constexpr std::size_t recurrence_line_length_max = 8192;  // as given
 // or EXDATE line per date (UTC date-time or date), sorted, without repeats. Idempotent. UNTIL is understood in its three spellings: a date
 // in a timed series includes that whole day in the series' zone, a local time is of that zone. RDATE and EXDATE too: a date in a timed
 // series means the series' own time of day, of a time in an all-day series the date counts. No lines, or none that repeats: a single event.
-// refusal codes: bad_recurrence (cannot be read, a line that is not one of the four, an RDATE that is a period or before the start, a day
-// no calendar has), recurrence_too_often (faster than daily), recurrence_without_zone (timed and no IANA zone), recurrence_too_long,
-// recurrence_never (no occurrence at all).
+// refusal codes: bad_recurrence (cannot be read, a line that is not one of the four, an RDATE that is a period or before the start, parts
+// RFC 5545 forbids together or leaves in doubt, a day no calendar has), recurrence_too_often (faster than daily), recurrence_without_zone
+// (timed and no IANA zone), recurrence_too_long, recurrence_never (no occurrence at all).
 std::variant<std::vector<std::string>, refusal> canonical_recurrence(std::vector<std::string> const& lines, time_range const& first);
 
 // An occurrence's name within its series, from its original start: "20261125T090000Z" (UTC) or "20261125" (all-day). The same as the suffix

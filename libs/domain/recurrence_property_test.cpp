@@ -248,7 +248,7 @@ void log(drawn const& d, lines const& canonical) {
 }
 
 TEST(RecurrenceProperty, ExpansionIsWhatADayByDayReadingFinds) {
-    check_drawn_cases(10'000, [] {
+    check_drawn_cases(20'000, [] {
         auto const d = draw_series();
         auto const canonical = accepted(d);
         if (!canonical) return;
@@ -276,7 +276,7 @@ TEST(RecurrenceProperty, TheCanonicalSpellingOfItselfIsItself) {
 }
 
 TEST(RecurrenceProperty, AWindowHoldsExactlyItsPart) {
-    check_drawn_cases(5'000, [] {
+    check_drawn_cases(10'000, [] {
         auto const d = draw_series();
         auto const canonical = accepted(d);
         if (!canonical) return;
@@ -292,7 +292,7 @@ TEST(RecurrenceProperty, AWindowHoldsExactlyItsPart) {
 }
 
 TEST(RecurrenceProperty, ACutDividesASeriesAndIsFoundAgain) {
-    check_drawn_cases(1'500, [] {
+    check_drawn_cases(4'000, [] {
         auto const d = draw_series();
         auto const canonical = accepted(d);
         if (!canonical) return;

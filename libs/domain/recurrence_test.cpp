@@ -223,6 +223,27 @@ TEST(Expansion, FindsLastDays) {
                 ElementsAre("20261127", "20261204", "20261211"));
 }
 
+// Each of these libical 3.0 reads otherwise; the property tests found them.
+TEST(Expansion, ReadsRulesAsRfc5545Does) {
+    auto const friday = whole_day(2026, 3, 20);
+    occurrence_window const half_a_year{.from = day(2026, 3, 1), .to = day(2026, 7, 1)};
+
+    EXPECT_THAT(keys({"RRULE:FREQ=YEARLY;BYMONTHDAY=1"}, friday, half_a_year), ElementsAre("20260320", "20260401", "20260501", "20260601"));
+    EXPECT_THAT(keys({"RRULE:FREQ=DAILY;BYMONTHDAY=-1"}, friday, half_a_year),
+                ElementsAre("20260320", "20260331", "20260430", "20260531", "20260630"));
+    EXPECT_THAT(keys({"RRULE:FREQ=DAILY;INTERVAL=2;BYMONTHDAY=-1,2"}, friday, half_a_year),
+                ElementsAre("20260320", "20260531", "20260602", "20260630"));
+    // Weeks from Tuesday to Monday: the Monday of every second one, the start's own among them.
+    EXPECT_THAT(keys({"RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO;WKST=TU;COUNT=4"}, friday),
+                ElementsAre("20260320", "20260323", "20260406", "20260420"));
+    EXPECT_THAT(keys({"RRULE:FREQ=YEARLY;BYWEEKNO=1;COUNT=3"}, friday), ElementsAre("20260320", "20270108", "20280107"));
+    EXPECT_THAT(keys({"RRULE:FREQ=YEARLY;BYWEEKNO=1;BYDAY=TU;COUNT=3"}, friday), ElementsAre("20260320", "20270105", "20280104"));
+    EXPECT_THAT(keys({"RRULE:FREQ=YEARLY;BYMONTH=1,4;BYYEARDAY=1,200;COUNT=3"}, friday), ElementsAre("20260320", "20270101", "20280101"));
+    // The 12th and the last but sixteen are one day in February.
+    EXPECT_THAT(keys({"RRULE:FREQ=MONTHLY;BYMONTHDAY=1,12,-17;BYSETPOS=-2;COUNT=3"}, whole_day(2027, 1, 12)),
+                ElementsAre("20270112", "20270201", "20270312"));
+}
+
 TEST(Expansion, UnitesRulesAndDatesAndTakesExceptionsAway) {
     auto const first = whole_day(2026, 11, 23);
 

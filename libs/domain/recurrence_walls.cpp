@@ -3,6 +3,7 @@
 #include <libical/ical.h>
 
 #include <algorithm>
+#include <numeric>
 
 namespace calbridge::domain::recurrence {
 namespace {
@@ -12,16 +13,12 @@ using std::chrono::floor;
 using std::chrono::sys_days;
 using std::chrono::year_month_day;
 
-// libical searches for a rule's next instance up to the year 2582. The calendar repeats every 400 years to the weekday, so asking it that
-// much later shortens a search in vain to a third.
-constexpr int years_later = 400;
-
 icaltimetype to_ical(point wall, bool all_day) {
     auto const day = floor<days>(wall);
     year_month_day const ymd{day};
     std::chrono::hh_mm_ss const of_day{wall - day};
     auto out = icaltime_null_time();
-    out.year = static_cast<int>(ymd.year()) + years_later;
+    out.year = static_cast<int>(ymd.year());
     out.month = static_cast<int>(static_cast<unsigned>(ymd.month()));
     out.day = static_cast<int>(static_cast<unsigned>(ymd.day()));
     out.is_date = all_day ? 1 : 0;
@@ -34,7 +31,7 @@ icaltimetype to_ical(point wall, bool all_day) {
 
 std::optional<point> from_ical(icaltimetype const& at) {
     if (icaltime_is_null_time(at) != 0) return {};
-    year_month_day const ymd{std::chrono::year(at.year - years_later), std::chrono::month(static_cast<unsigned>(at.month)),
+    year_month_day const ymd{std::chrono::year(at.year), std::chrono::month(static_cast<unsigned>(at.month)),
                              std::chrono::day(static_cast<unsigned>(at.day))};
     if (!ymd.ok()) return {};
     return sys_days{ymd} + std::chrono::hours(at.hour) + std::chrono::minutes(at.minute) + std::chrono::seconds(at.second);
@@ -50,7 +47,7 @@ rule as_library_reads(rule said, point start) {
     bool const days_said = !said.weekdays.empty() || !said.month_days.empty() || !said.year_days.empty();
     if (!days_said && (!said.week_numbers.empty() || (said.freq == week && !said.positions.empty())))
         said.weekdays.push_back({.weekday = weekday_number(start)});
-    else if (!days_said && !said.positions.empty())
+    else if (!days_said && (!said.positions.empty() || (said.freq == year && !said.months.empty())))
         said.month_days.push_back(static_cast<int>(static_cast<unsigned>(year_month_day(floor<days>(start)).day())));
     // Weeks of the year are every week here; is_wanted() knows their numbers.
     if (!said.week_numbers.empty()) said.freq = week;
@@ -122,10 +119,26 @@ wall_times::wall_times(rule const& of, point start, point last, bool all_day, in
         if (std::ranges::find(asked_.weekdays, first_of_week) == asked_.weekdays.end()) asked_.weekdays.push_back(first_of_week);
         start = period_of(start) + (start - floor<days>(start));
     }
+    if (asked_.freq == month || asked_.freq == year) never_search_in_vain();
     wanted_.week_numbers.swap(asked_.week_numbers);
     if (!asked_.year_days.empty() || !wanted_.week_numbers.empty()) wanted_.months.swap(asked_.months);
     if (asked_.freq == day) wanted_.month_days.swap(asked_.month_days);
     if (start <= last) iterator_.reset(open(asked_, start, last, all_day));
+}
+
+// UNTIL ends libical's search for the next instance of days and weeks, but not of months and years. So it is asked for more, where there is
+// always something, and what was not asked for is left out here.
+void wall_times::never_search_in_vain() {
+    if (asked_.freq == rule::every::month) wanted_.months.swap(asked_.months);
+    if (asked_.month_days.empty()) return;
+    wanted_.month_days = asked_.month_days;
+    if (!asked_.weekdays.empty()) {
+        asked_.month_days.clear();
+    } else if (asked_.month_days.size() < 31) {
+        asked_.month_days.push_back(1);
+    } else {
+        std::iota(asked_.month_days.begin(), asked_.month_days.end(), 1);
+    }
 }
 
 std::optional<point> wall_times::next_of_library() {

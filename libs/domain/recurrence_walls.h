@@ -19,6 +19,7 @@ public:
     std::optional<point> next();
 
 private:
+    void never_search_in_vain();
     std::optional<point> next_of_library();
     std::optional<point> next_wanted();
     void pick_from_period();

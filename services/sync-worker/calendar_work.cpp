@@ -55,6 +55,7 @@ task<result<bool>> hold(parts const& with, tenant_id tenant, calendar_id calenda
 }
 
 struct pushes {
+    std::int64_t written{0};
     std::optional<push_outcome> trouble;
     std::optional<error> failed;
 };
@@ -63,7 +64,7 @@ task<void> push_one(parts const& with, store::leased_calendar held, task_id id, 
                     pushes& seen) {
     try {
         if (!seen.trouble && !seen.failed) {
-            auto done = co_await push_task(with, held.lease, held.connection, held.calendar, id, cause);
+            auto done = co_await push_task(with, held.lease, held.connection, held.calendar, id, cause, seen.written);
             if (!done) seen.failed = done.error();
             else if (done->calendar_trouble) seen.trouble = *done;
         }
@@ -79,7 +80,7 @@ task<pushes> push_all(parts const& with, store::leased_calendar const& held, std
                       observe::trace_context const& cause) {
     pushes seen;
     if (due.size() == 1) {
-        auto done = co_await push_task(with, held.lease, held.connection, held.calendar, due.front().task.id, cause);
+        auto done = co_await push_task(with, held.lease, held.connection, held.calendar, due.front().task.id, cause, seen.written);
         if (!done) seen.failed = done.error();
         else if (done->calendar_trouble) seen.trouble = *done;
         co_return seen;
@@ -157,9 +158,15 @@ task<turn_outcome> work_on(parts const& with, tenant_id tenant, calendar_id cale
             co_return turn_outcome{};
         }
 
+        // Reckoned before anything is pushed: what is announced already cannot be about writes still to come.
+        std::int64_t const announced = dirty ? row.dirty_seq - row.synced_seq : 0;
+        milliseconds const patience = dirty && row.sync_token ? memory.echoes.wait(announced, steady::now()) : milliseconds(0);
+        if (patience.count() == 0) memory.echoes.listed(announced);
+
         // What the CRM wants goes out first: it is one call each, and a following pass acknowledges its echo.
         if (!due->tasks.empty()) {
             pushes const seen = co_await push_all(with, *memory.lease, due->tasks, memory.cause);
+            memory.echoes.wrote(seen.written, steady::now());
             if (seen.failed) co_return failed(*seen.failed, "push");
             if (seen.trouble) {
                 auto deferred = co_await store::defer_calendar(with.db, held, seen.trouble->wait, seen.trouble->why);
@@ -174,6 +181,7 @@ task<turn_outcome> work_on(parts const& with, tenant_id tenant, calendar_id cale
             if (!dirty) continue;
         }
 
+        if (patience.count() > 0) co_return turn_outcome{patience};
         milliseconds const wait = memory.budget.take(steady::now());
         if (wait.count() > 0) co_return turn_outcome{wait};
         steady::time_point const began = steady::now();

@@ -1,6 +1,7 @@
 #pragma once
 // All that is due on one calendar, under its lease: passes and pushes until nothing is left or something must wait.
 
+#include "own_echoes.h"
 #include "parts.h"
 
 #include "store/look.h"
@@ -30,6 +31,7 @@ struct calendar_memory {
     pass_budget budget;
     observe::trace_context cause{};  // of the newest message that woke it; empty: nobody's, a timer or the sweep
     int denied{0};                   // turns in a row in which the lease was not to be had
+    own_echoes echoes{std::chrono::milliseconds(0)};
 };
 
 struct turn_outcome {

@@ -24,7 +24,8 @@ struct limits {
     int pushes_at_once{8};
     int calendars_at_once{64};
     int pages_max{10000};
-    int passes_burst{2};  // passes of one calendar at once, refilled one a second
+    std::chrono::milliseconds echo_patience{800};  // most that a listing waits for which only our own writes can be the reason
+    int passes_burst{2};                           // passes of one calendar at once, refilled one a second
     retry::policy backoff{};
 };
 

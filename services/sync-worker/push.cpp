@@ -153,7 +153,7 @@ task<google::answer<domain::calendar_event>> send(turn& t, outbound const& step)
 }  // namespace
 
 task<result<push_outcome>> push_task(parts const& with, store::held_lease held, store::connection_row connection,
-                                     store::calendar_row calendar, task_id id, observe::trace_context cause) {
+                                     store::calendar_row calendar, task_id id, observe::trace_context cause, std::int64_t& written) {
     turn t{with, held, surroundings_of(with, std::move(connection), std::move(calendar)), id, std::move(cause), 0};
     for (int round = 0; round < rounds_max; ++round) {
         std::optional<outbound> step;
@@ -190,6 +190,7 @@ task<result<push_outcome>> push_task(parts const& with, store::held_lease held, 
                              {{"kind", step->operation->kind}, {"outcome", answer ? "ok" : std::string(name(answer.error().code))}})
             .add();
         if (answer) {
+            ++written;
             auto record = [&](store::task_and_link rows) -> std::optional<effects> {
                 if (step->operation->kind == "delete") return delete_answered(std::move(rows), *step->operation, t.worked, t.around);
                 return write_answered(std::move(rows), *step->operation, *answer, t.worked, t.around);

@@ -19,8 +19,8 @@ struct push_outcome {
 };
 
 // errc::conflict: the lease was lost; nothing of ours was written after that. Other errors: PostgreSQL could not be used; the
-// task stays due.
+// task stays due. `written` counts the writes that Google answered, also when an error follows.
 task<result<push_outcome>> push_task(parts const& with, store::held_lease held, store::connection_row connection,
-                                     store::calendar_row calendar, task_id id, observe::trace_context cause);
+                                     store::calendar_row calendar, task_id id, observe::trace_context cause, std::int64_t& written);
 
 }  // namespace calbridge::worker

@@ -29,7 +29,7 @@ void scheduler::queue(entry& e) {
 void scheduler::wake(store::wake const& where, std::optional<observe::trace_context> cause) {
     std::unique_ptr<entry>& slot = entries_[where.calendar.value];
     if (!slot) {
-        calendar_memory memory{std::nullopt, {}, pass_budget(with_.within.passes_burst), {}, 0};
+        calendar_memory memory{std::nullopt, {}, pass_budget(with_.within.passes_burst), {}, 0, own_echoes(with_.within.echo_patience)};
         slot = std::make_unique<entry>(entry{where.tenant, where.calendar, std::move(memory), false, false, false, {}, steady::now()});
     }
     if (cause) slot->memory.cause = std::move(*cause);

@@ -134,6 +134,11 @@ class World:
                  " + (select count(*) from channels h where state = 'active' and verified_at is not null and calendar_id is not null)")
         self.wait("every calendar to be imported and to have a proven channel", lambda: int(self.stack.sql(ready)) >= 2 * len(users))
         self.settle()
+        # The calendar lists are watched too; their channels open after those of the calendars, and each list is read once more then.
+        lists = ("select count(*) from user_calendar_connections u join channels h using (tenant_id, connection_id)"
+                 " where h.kind = 'calendar_list' and h.state = 'active' and h.verified_at is not null and u.list_synced_seq >= u.list_dirty_seq")
+        self.wait("every calendar list to be watched and read", lambda: int(self.stack.sql(lists)) >= len(users))
+        self.settle()
 
     # ---- waiting
 

@@ -159,6 +159,7 @@ TEST_F(Access, AboveTwoHundredGuestsAnswersStayWhereTheyAre) {
     EXPECT_EQ(of(api("GET", primary + "/abcde")), "needsAction");
     api("PATCH", primary + "/abcde", R"({"location":"Room 2"})");
     EXPECT_EQ(bob("GET", primary + "/abcde").text("location"), "Room 2");
+    EXPECT_EQ(of(bob("GET", primary + "/abcde")), "accepted");
 }
 
 TEST_F(Access, AGuestInAnotherZoneMayAnswerAnEventWithoutZone) {

@@ -77,6 +77,7 @@ void age(core& c, calendar& cal) {
         }
         cal.purged_through = std::max(cal.purged_through, it->second.change);
         erase(cal, it->second);
+        cal.vanished.erase(id);
         if (!exception) cal.retired.insert(id);
     }
 }

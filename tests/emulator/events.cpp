@@ -232,6 +232,13 @@ event& settle_in(core& c, calendar& to, event moved, writer const& w) {
     return kept;
 }
 
+// As if it had been cancelled there before.
+event absent(event const& e) {
+    event out = e;
+    out.cancelled = true;
+    return out;
+}
+
 }  // namespace
 
 reply move_event(core& c, calendar& from, std::string_view id, calendar& to, writer const& w, view const& v) {
@@ -270,6 +277,7 @@ reply move_event(core& c, calendar& from, std::string_view id, calendar& to, wri
         auto const before = others(x);
         spread(c, to, settle_in(c, to, std::move(x), w), before, w);
     }
+    after_write(c, to, absent(moved), kept, w);
     return shown(c, to, kept, v);
 }
 

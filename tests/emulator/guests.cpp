@@ -60,6 +60,7 @@ void give_copy(core& c, calendar& cal, event const& e, bj::array const& before, 
     next.cancelled = next.bare = false;
     next.body["status"] = text_at(e.body, "status", "confirmed");
     take_shared(next, e);
+    if (attendees_of(e.body).size() > 200) next.body["attendees"] = with_own_answer(attendees_of(e.body), attendees_of(held.body), cal.id);
     if (next.body == held.body && !held.cancelled) return;
     auto& kept = keep(cal, at, std::move(next));
     touch(c, cal, kept, "update", w);

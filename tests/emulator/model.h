@@ -94,8 +94,9 @@ struct calendar {
     std::map<std::uint64_t, event*> log;  // change number to event; each event once
     std::multimap<std::string, std::string, std::less<>> by_ical_uid;
     std::deque<std::pair<instant, std::string>> tombstones;
-    std::set<std::string, std::less<>> retired;                // ids of tombstones that aged out stay taken
-    std::map<std::string, std::uint64_t, std::less<>> epochs;  // by user: tokens of an older epoch are dead
+    std::map<std::string, std::set<std::string>, std::less<>> vanished;  // by series: exceptions that went with it
+    std::set<std::string, std::less<>> retired;                          // ids of tombstones that aged out stay taken
+    std::map<std::string, std::uint64_t, std::less<>> epochs;            // by user: tokens of an older epoch are dead
     std::uint64_t change{0}, purged_through{0}, etag{0};
 };
 

@@ -118,9 +118,36 @@ std::vector<event*> exceptions_of(calendar& cal, std::string_view master, bool o
     return out;
 }
 
+namespace {
+
+// What somebody may still hold of a series that had gone: told again, as an occurrence or as none.
+void tell_vanished(core& c, calendar& cal, event const& master, writer const& w) {
+    auto const lost = cal.vanished.find(master.id);
+    if (lost == cal.vanished.end()) return;
+    auto const ids = std::move(lost->second);
+    cal.vanished.erase(lost);
+    for (auto const& id : ids) {
+        if (cal.events.contains(id)) continue;
+        if (auto instance = find_instance(cal, id)) {
+            touch(c, cal, store(cal, std::move(*instance)), "update", w);
+        } else if (auto const name = read_instance_id(id)) {
+            event gone = instance_of(cal, master, name->original);
+            gone.id = id;
+            gone.original_all_day = name->all_day;
+            gone.orphan = true;
+            cancel(gone, false);
+            touch(c, cal, store(cal, std::move(gone)), "delete", w);
+        }
+    }
+}
+
+}  // namespace
+
 void after_write(core& c, calendar& cal, event const& old, event const& now, writer const& w) {
-    if (!old.body.contains("recurrence")) return;
-    auto const all = exceptions_of(cal, now.id);
+    if (is_exception(now)) return;
+    if (old.cancelled && !now.cancelled) tell_vanished(c, cal, now, w);
+    if (!old.body.contains("recurrence") && !now.body.contains("recurrence")) return;
+    auto const all = exceptions_of(cal, now.id, true);
     if (all.empty()) return;
     std::set<instant> starts;
     if (now.body.contains("recurrence"))
@@ -129,11 +156,17 @@ void after_write(core& c, calendar& cal, event const& old, event const& now, wri
             return at <= all.back()->original;
         });
     for (auto* e : all) {
-        if (e->original_all_day != now.all_day || !starts.contains(e->original)) {
+        bool const made = e->original_all_day == now.all_day && starts.contains(e->original);
+        if (e->orphan && made) {
+            auto next = instance_of(cal, now, e->original);
+            next.change = e->change;
+            *e = std::move(next);
+            touch(c, cal, *e, "update", w);
+        } else if (!e->orphan && !made) {
             e->orphan = true;
             cancel(*e, false);
             touch(c, cal, *e, "delete", w);
-        } else if (!e->cancelled) {
+        } else if (made && !e->cancelled) {
             auto next = followed(cal, *e, old, now);
             if (next.body == e->body && next.reminders == e->reminders) continue;
             bool const content = next.body != e->body;
@@ -144,7 +177,10 @@ void after_write(core& c, calendar& cal, event const& old, event const& now, wri
 }
 
 void drop_exceptions(calendar& cal, std::string_view master) {
-    for (auto* e : exceptions_of(cal, master, true)) erase(cal, *e);
+    for (auto* e : exceptions_of(cal, master, true)) {
+        cal.vanished[std::string(master)].insert(e->id);
+        erase(cal, *e);
+    }
 }
 
 std::vector<event> expand(calendar& cal, event const& master, std::optional<instant> from, std::optional<instant> to, std::size_t most) {

@@ -30,7 +30,8 @@ event& keep(calendar& cal, target& at, event&& next);
 // Kept exceptions of a series, in order of their original start; those the series no longer makes are left out unless `orphans`.
 std::vector<event*> exceptions_of(calendar& cal, std::string_view master, bool orphans = false);
 
-// After a series was written: exceptions whose start is no longer made are dropped, the others follow in what they had not changed.
+// After a series was written or came back: exceptions whose start is no longer made are dropped, the others follow in what they had not
+// changed. Readers may hold exceptions that were dropped or went away and whose start is made again: those are told as they are now.
 void after_write(core& c, calendar& cal, event const& old, event const& now, writer const& w);
 // After a series was deleted or went away: its exceptions go with it, without items of their own.
 void drop_exceptions(calendar& cal, std::string_view master);

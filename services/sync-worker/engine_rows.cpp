@@ -69,7 +69,11 @@ void describe_event(domain::task_update& update, effects const& e) {
 }
 
 void describe_changes(domain::task_update& update, domain::field_set changed, domain::fields const& values) {
-    update.changed = changed.names();
+    // A CRM takes over what it holds itself; footer, colour, reminders and the Meet link are ours to write.
+    domain::field_set theirs;
+    for (domain::field f : domain::all_fields)
+        if (changed.has(f) && !domain::is_push_only(f)) theirs.add(f);
+    update.changed = theirs.names();
     update.title = values.title;
     update.description = values.description;
     update.location = values.location;

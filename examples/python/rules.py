@@ -155,8 +155,8 @@ def take_over(row, update):
                 row["fields"][member] = value_of(update, member, default)
             row["conflicts"] = [c for c in row["conflicts"] if c["field"] != field]
             took = True
-    if update.get("reason") == "put_back" and row["fields"].get("status") == "cancelled":
-        row["fields"]["status"] = "open"  # a deletion in Google was taken back
+    if row["fields"].get("status") == "cancelled" and row["edited"].get("status", 0) <= int(update.get("taskVersion", 0)):
+        row["fields"]["status"] = "open"  # the event is there again: the deletion was taken back, or the occurrence restored
         took = True
     for decided in update.get("conflicts", []):
         said.append(f"  {decided['field']}: both sides had changed it, settled by policy; here it was {decided.get('crm', '')!r}")

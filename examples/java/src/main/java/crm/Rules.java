@@ -241,8 +241,8 @@ final class Rules {
                 took = true;
             }
         }
-        if (update.getReason().equals("put_back") && row.fields.getStatus().equals("cancelled")) {
-            row.fields = row.fields.toBuilder().setStatus("open").build(); // a deletion in Google was taken back
+        if (row.fields.getStatus().equals("cancelled") && row.edited.getOrDefault("status", 0L) <= update.getTaskVersion()) {
+            row.fields = row.fields.toBuilder().setStatus("open").build(); // the deletion was taken back, or the occurrence restored
             took = true;
         }
         for (TaskUpdate.FieldVersions decided : update.getConflictsList()) {

@@ -171,6 +171,8 @@ verdict resolve_whole(effects e, store::open_conflict const& open, whole_choice 
         domain::task_update& update = tell(e, domain::update_kind::cancelled, around);
         e.task.pulled_seq = update.sequence;
         update.reason = "deleted_in_google";
+    } else {
+        tell(e, domain::update_kind::synced, around).reason = "kept_in_google";
     }
     return carried_out(std::move(e), kept ? "keep_event" : "cancel_task");
 }

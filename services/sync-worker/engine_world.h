@@ -2,7 +2,7 @@
 // For the engine's tests: one task, one calendar, a CRM and a Google, all in memory, driven step by step. No Kafka, no SQL: rows are plain
 // values.
 
-#include "engine.h"
+#include "engine_requests.h"
 
 #include <map>
 #include <random>
@@ -36,6 +36,10 @@ public:
     // --- calbridge ---
     void push(fault with = fault::none);  // one decision and its call
     void pull();                          // the event, when it exists or existed
+    // What a person asks for, carried out as the worker does; the reason when it was refused.
+    std::string resolve(std::map<domain::field, domain::field_choice> choices);
+    std::string resolve_whole(domain::whole_choice choice);
+    std::string undo(store::operation_row const& operation);
     void settle_down();                   // until nothing moves any more (at most a bounded number of rounds)
 
     std::string crm(std::string const& field) const;
@@ -57,6 +61,8 @@ private:
     surroundings around() const;
     store::task_and_link rows() const;
     void commit(effects const& change);
+    std::string carry_out(verdict const& what);
+    std::string version() const;
     void emit_snapshot(bool says_what_it_applied);
     void apply(google::event_write const& what);
     void touch();

@@ -77,6 +77,8 @@ TEST_F(Requests, TheCrmsVersionGoesToGoogleAndTheConflictIsGoneForGood) {
     EXPECT_EQ(summary(), "From CRM");
     EXPECT_EQ(sql("SELECT has_conflict FROM task_links"), "f");
     EXPECT_EQ(sql("SELECT state FROM tasks"), "synced");
+    EXPECT_EQ(last(domain::update_kind::changed).reason, "conflict_settled");
+    EXPECT_EQ(last(domain::update_kind::changed).title, "From CRM");
     EXPECT_EQ(sql("SELECT who || ' ' || (conflicts -> 0 ->> 'winner') FROM operations WHERE kind = 'resolve'"), "user anna crm");
     // The CRM hears that it need not show the conflict any more.
     auto const told = last(domain::update_kind::changed);

@@ -17,6 +17,8 @@ namespace {
 
 constexpr int batch = 200;
 constexpr std::chrono::milliseconds look_again{1000};
+constexpr int batches_a_look = 5;
+constexpr std::chrono::milliseconds breath{50};  // between looks: pushes and live edits have their turn
 constexpr std::chrono::hours life_max{24};
 
 json::object object_of(std::string const& text) {
@@ -24,12 +26,33 @@ json::object object_of(std::string const& text) {
     return parsed && parsed->is_object() ? parsed->get_object() : json::object{};
 }
 
+constexpr prospect all_prospects[] = {prospect::create, prospect::update,  prospect::remove, prospect::conflict,
+                                      prospect::failed, prospect::waiting, prospect::in_step};
+
 json::object to_json(outlook const& o) {
     json::object out{{"looked", o.looked}};
     for (auto const& [what, group] : o.groups) {
         json::array first;
         for (auto const& one : group.first) first.push_back(json::object{{"task", one.task.str()}, {"title", one.title}, {"why", one.why}});
         out[name(what)] = json::object{{"count", group.count}, {"first", std::move(first)}};
+    }
+    return out;
+}
+
+// The way back: what earlier looks have counted.
+outlook outlook_of(json::object const& progress) {
+    outlook out;
+    out.looked = json::integer_or(progress, "looked");
+    for (prospect const what : all_prospects) {
+        auto const* const group = json::object_at(progress, name(what));
+        if (!group) continue;
+        outlook::group& to = out.groups[what];
+        to.count = json::integer_or(*group, "count");
+        if (auto const* const first = json::array_at(*group, "first"))
+            for (auto const& one : *first)
+                if (auto const* const item = one.if_object())
+                    to.first.push_back({task_id(std::string(json::text_or(*item, "task"))), std::string(json::text_or(*item, "title")),
+                                        std::string(json::text_or(*item, "why"))});
     }
     return out;
 }
@@ -42,16 +65,21 @@ task<result<std::map<calendar_id, store::calendar_row>>> calendars_of(request_tu
     co_return by_id;
 }
 
-// Reads batch after batch and keeps counts and a few names; nothing is written but how far it is.
+// Reads some batches and keeps counts and a few names; nothing is written but how far it is.
 task<result<void>> look_ahead(request_turn& t) {
     auto const calendars = co_await calendars_of(t);
     if (!calendars) co_return calendars.error();
-    outlook seen;
-    task_id after;
-    for (;;) {
+    json::object const before = object_of(t.row.progress);
+    outlook seen = outlook_of(before);
+    task_id after(std::string(json::text_or(before, "after")));
+    for (int i = 0; i < batches_a_look; ++i) {
         auto rows = co_await store::tasks_of_connection(t.with.db, t.row.tenant, t.held.connection, after, batch);
         if (!rows) co_return rows.error();
-        if (rows->empty()) break;
+        if (rows->empty()) {
+            json::object const result = to_json(seen);
+            end_with(t.row, {}, json::serialize(result));
+            co_return co_await save(t);
+        }
         after = rows->back().task.id;
         for (store::task_and_link& one : *rows) {
             auto const place = one.task.calendar ? calendars->find(*one.task.calendar) : calendars->end();
@@ -59,13 +87,12 @@ task<result<void>> look_ahead(request_turn& t) {
             surroundings const around = surroundings_of(t.with, t.held.connection, place->second);
             add(seen, std::move(one), around);
         }
-        // Long calendars take a while: the lease stays ours, and whoever asked sees how far it is.
-        auto renewed = co_await store::renew_lease(t.with.db, t.held.lease, t.with.within.lease_life);
-        if (!renewed) co_return renewed.error();
     }
-    json::object const result = to_json(seen);
-    end_with(t.row, {}, json::serialize(result));
-    co_return co_await save(t);
+    json::object progress = to_json(seen);
+    progress["after"] = after.str();
+    t.row.state = "running";
+    t.row.progress = json::serialize(progress);
+    co_return co_await save(t, breath);
 }
 
 // Makes the next batch due; true when there is none left.
@@ -82,7 +109,7 @@ task<result<bool>> mark_next(request_turn& t, json::object& progress) {
     if (marked->count == 0) progress["marked"] = true;
     t.row.state = "running";
     t.row.progress = json::serialize(progress);
-    auto saved = co_await store::save_request(**begun, t.row);
+    auto saved = co_await store::save_request(**begun, t.row, breath);
     if (!saved) co_return saved.error();
     auto done = co_await (*begun)->commit();
     if (!done) co_return done.error();
@@ -116,7 +143,6 @@ task<result<void>> bulk_sync(request_turn& t) {
     if (!json::boolean_or(progress, "marked")) {
         auto all = co_await mark_next(t, progress);
         if (!all) co_return all.error();
-        // One batch a look: pushes and live edits get their turn in between.
         co_return result<void>{};
     }
     co_return co_await count_up(t, std::move(progress));

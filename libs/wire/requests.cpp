@@ -148,6 +148,7 @@ result<request_body> read_request(std::string_view body) {
         auto const decision = json::text_or(*from, "decision");
         if (decision != "confirm" && decision != "put_back") return wrong("decision: confirm or put_back is expected");
         out.confirm = decision == "confirm";
+        if (from->contains("missing")) out.missing = json::integer_or(*from, "missing", -1);
         [[fallthrough]];
     }
     case domain::request_kind::full_resync: {

@@ -24,7 +24,8 @@ struct request_body {
     std::optional<calendar_id> calendar;      // deletions, full_resync
     std::optional<quarantine_id> item;
     bool dry_run{false};
-    bool confirm{false};  // deletions: let them through; else the events are put back
+    bool confirm{false};                  // deletions: let them through; else the events are put back
+    std::optional<std::int64_t> missing;  // deletions: how many the user was shown; another number by now is refused
 };
 // errc::malformed names the member and what it may be.
 result<request_body> read_request(std::string_view body);

@@ -69,8 +69,11 @@ subject subject_of(wire::request_body const& asked, std::string task_row) {
 std::string detail_of(wire::request_body const& asked) {
     if (asked.kind == domain::request_kind::resolve_conflict) return wire::store_choice(asked.choice);
     if (asked.kind == domain::request_kind::bulk_sync) return json::serialize(json::object{{"dryRun", asked.dry_run}});
-    if (asked.kind == domain::request_kind::deletions)
-        return json::serialize(json::object{{"decision", asked.confirm ? "confirm" : "put_back"}});
+    if (asked.kind == domain::request_kind::deletions) {
+        json::object out{{"decision", asked.confirm ? "confirm" : "put_back"}};
+        if (asked.missing) out["missing"] = *asked.missing;
+        return json::serialize(out);
+    }
     return "{}";
 }
 

@@ -64,7 +64,8 @@ task<result<verdict>> decide(request_turn& t, pg::transaction& tx, surroundings 
     }
     auto rows = co_await store::lock_task(tx, t.row.tenant, task);
     if (!rows) co_return rows.error();
-    if (!*rows) {
+    // Somebody else's by now: the one who asked has nothing to say about it any more.
+    if (!*rows || (**rows).task.user != t.row.user) {
         out.refused = domain::refusal{"not_found", "There is no such task."};
         co_return out;
     }

@@ -328,6 +328,44 @@ TEST_F(Requests, UndoOfADeletionFromGooglePutsTheEventBackAndTellsTheCrm) {
     EXPECT_EQ(events().size(), 1u);
 }
 
+TEST_F(Requests, AnOccurrenceIsSettledAndTakenBackByItself) {
+    crm_says({{"recurrence", json::array{"RRULE:FREQ=WEEKLY;COUNT=10"}}});
+    work();
+    std::string const task = "T-1/20270127T090000Z";
+    std::string const instance = sql("SELECT google_calendar_event_id FROM task_links") + "_20270127T090000Z";
+    auto shown = [&] {
+        for (auto const& e : events())
+            if (json::text_or(e.as_object(), "id") == instance) return std::string(json::text_or(e.as_object(), "summary"));
+        return std::string();
+    };
+    auto says = [&](std::string const& title) {
+        crm_says(
+            {{"scope", "THIS"}, {"occurrence", "2027-01-27T10:00:00"}, {"start", "2027-01-27T10:00:00"}, {"end", ""}, {"title", title}});
+    };
+    control("calendars/anna%40example.com/events/" + instance, R"({"summary":"From Google"})", "PATCH");
+    says("From CRM");
+    work();
+    ASSERT_EQ(sql("SELECT state FROM tasks WHERE task_id = '" + task + "'"), "conflict");
+
+    json::object detail{{"version", conflict_version(task)}, {"choices", json::object{{"title", "crm"}}}};
+    auto const settled = ask("resolve_conflict", task, std::move(detail));
+    work();
+
+    EXPECT_EQ(state_of(settled), "done") << reason_of(settled);
+    EXPECT_EQ(shown(), "From CRM");
+    auto const told = last(domain::update_kind::occurrence_changed);
+    EXPECT_EQ(told.reason, "conflict_settled");
+    EXPECT_EQ(told.occurrence, "2027-01-27T10:00:00");
+    says("From CRM, again");
+    work();
+    ASSERT_EQ(shown(), "From CRM, again");
+    auto const undone = ask("undo", operation("patch"));
+    work();
+    EXPECT_EQ(state_of(undone), "done") << reason_of(undone);
+    EXPECT_EQ(shown(), "From CRM");
+    EXPECT_EQ(sql("SELECT state FROM tasks WHERE task_id = 'T-1'"), "synced");
+}
+
 TEST_F(Requests, ARequestIsFoundAgainAfterACrashAndCarriedOutOnce) {
     title_in_conflict();
     auto const asked = resolve({{"title", "crm"}});
@@ -363,6 +401,18 @@ TEST_F(Requests, AParkedTaskGetsAnotherTry) {
     EXPECT_EQ(events().size(), 1u);
     EXPECT_EQ(sql("SELECT state FROM tasks"), "synced");
     EXPECT_EQ(reason_of(again), "nothing_to_retry");
+}
+
+TEST_F(Requests, WhoeverLostTheTaskHasNothingToSayAboutIt) {
+    title_in_conflict();
+    auto const asked = resolve({{"title", "crm"}});
+    sql("UPDATE tasks SET user_id = 'ben'");
+
+    one_turn();
+
+    EXPECT_EQ(state_of(asked), "failed");
+    EXPECT_EQ(reason_of(asked), "not_found");
+    EXPECT_EQ(summary(), "From Google");
 }
 
 TEST_F(Requests, AFullResyncReadsTheWholeCalendarAgain) {

@@ -86,6 +86,9 @@ public:
                                                        deadline) override {
         throw std::logic_error("not expected: patch");
     }
+    task<google::answer<domain::calendar_event>> move(secret const&, std::string, std::string, std::string, deadline) override {
+        throw std::logic_error("not expected: move");
+    }
     task<google::answer<void>> remove(secret const&, std::string, std::string, std::string, std::string, deadline) override {
         throw std::logic_error("not expected: remove");
     }

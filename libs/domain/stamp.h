@@ -26,6 +26,6 @@ std::optional<link_id> verify_stamp(crypto::key_ring const& ring, stamp_place co
 // create cannot double and a deleted id (reserved for ever by Google) is left by raising the generation.
 std::string event_id_for(tenant_id const& tenant, connection_id connection, link_id link, int generation);
 // Idempotency key of a Meet createRequest: the same intent repeats it, a new intent gets another.
-std::string meet_request_id(link_id link, int generation);
+std::string meet_request_id(link_id link, int intent);
 
 }  // namespace calbridge::domain

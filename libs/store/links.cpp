@@ -12,9 +12,10 @@ constexpr pg::statement add_link{"insert_link", R"(
     INSERT INTO task_links (tenant_id, link_id, task_id, connection_id, calendar_id, google_calendar_id,
     google_calendar_event_id, generation, state, state_reason, google_calendar_etag, base, remote, html_link,
     google_meet_link, google_meet_id, meet_pending, attendees_data, has_conflict, conflict_data, frozen,
-    operation_seq, recorded_seq, google_base, ical_uid, original_start, read_only, event_updated_at)
+    operation_seq, recorded_seq, google_base, ical_uid, original_start, read_only, event_updated_at,
+    meet_request, meet_failed)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8::bigint::integer, $9, $10, $11, $12::jsonb, $13::jsonb, $14, $15, $16, $17,
-    $18::jsonb, $19, $20::jsonb, $21, $22, $23, $24::jsonb, $25, $26, $27, $28))"};
+    $18::jsonb, $19, $20::jsonb, $21, $22, $23, $24::jsonb, $25, $26, $27, $28, $29, $30))"};
 constexpr pg::statement change_link{"update_link", R"(
     UPDATE task_links SET calendar_id = $5, google_calendar_id = $6, google_calendar_event_id = $7,
     generation = $8::bigint::integer, ended_at = CASE WHEN $9 = 'ended' THEN coalesce(ended_at, now()) END, state = $9,
@@ -22,7 +23,7 @@ constexpr pg::statement change_link{"update_link", R"(
     google_meet_link = $15, google_meet_id = $16, meet_pending = $17, attendees_data = $18::jsonb, has_conflict = $19,
     conflict_data = $20::jsonb, frozen = $21, operation_seq = $22, recorded_seq = $23,
     google_base = $24::jsonb, google_calendar_synced_at = now(), ical_uid = $25, original_start = $26, read_only = $27,
-    event_updated_at = $28
+    event_updated_at = $28, meet_request = $29, meet_failed = $30
     WHERE tenant_id = $1 AND link_id = $2 AND task_id = $3 AND connection_id = $4)"};
 constexpr pg::statement add_operation{"insert_operation", R"(
     INSERT INTO operations (tenant_id, operation_id, link_id, calendar_id, sequence, kind, state, pushed, expected,
@@ -70,7 +71,9 @@ pg::params of(link_row const& row) {
         .add(row.ical_uid)
         .add(row.original_start)
         .add(row.read_only)
-        .add(row.event_updated);
+        .add(row.event_updated)
+        .add(row.meet_request)
+        .add(row.meet_failed);
     return with;
 }
 

@@ -5,10 +5,10 @@ namespace calbridge::store {
 namespace {
 
 constexpr pg::statement place_task{"place_task", R"(
-    ( WITH placed AS ( SELECT t.tenant_id, t.task_id, place_of_task(t.tenant_id, t.task_id, t.user_id, coalesce(t.snapshot ->>
+    WITH placed AS ( SELECT t.tenant_id, t.task_id, place_of_task(t.tenant_id, t.task_id, t.user_id, coalesce(t.snapshot ->>
     'calendar', '')) AS place FROM tasks t WHERE t.tenant_id = $1 AND t.task_id = $2) UPDATE tasks t SET calendar_id = p.place,
     dirty_seq = t.dirty_seq + 1, retry_at = NULL, state = CASE WHEN p.place IS NULL THEN 'waiting' ELSE 'pending' END FROM placed p
-    WHERE t.tenant_id = p.tenant_id AND t.task_id = p.task_id))"};
+    WHERE t.tenant_id = p.tenant_id AND t.task_id = p.task_id)"};
 
 }  // namespace
 

@@ -195,6 +195,7 @@ task_row row_reader::task(tenant_id const& asked) {
     row.split_from = text();
     row.cut_at = text();
     row.origin = text();
+    row.has_zoom = boolean();
     return row;
 }
 
@@ -232,6 +233,8 @@ link_row row_reader::link(tenant_id const& asked) {
     row.original_start = text();
     row.read_only = text();
     row.event_updated = time_or_null();
+    row.meet_request = text();
+    row.meet_failed = boolean();
     return row;
 }
 

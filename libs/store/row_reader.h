@@ -80,15 +80,15 @@ std::optional<connection_status> status_named(std::string_view n);
     "t.tenant_id, t.task_id, t.user_id, t.version, t.snapshot, t.deleted, t.calendar_id, t.dirty_seq, t.synced_seq, t.absorbed_version, " \
     "t.pulled_seq, "                                                                                                                      \
     "t.update_seq, t.seen, t.local, t.told, t.failures, t.state, t.reason, t.received_at, t.series_task_id, "                             \
-    "t.occurrence, t.split_from_task_id, t.split_from, t.cut_at, t.origin"
+    "t.occurrence, t.split_from_task_id, t.split_from, t.cut_at, t.origin, t.has_zoom"
 #define CALBRIDGE_LINK_COLUMNS                                                                                                            \
     "l.tenant_id, l.link_id, l.task_id, l.connection_id, l.calendar_id, l.google_calendar_id, l.google_calendar_event_id, l.generation, " \
     "l.state, "                                                                                                                           \
     "l.state_reason, l.google_calendar_etag, l.base, l.remote, l.html_link, l.google_meet_link, l.google_meet_id, l.meet_pending, "       \
     "l.attendees_data, "                                                                                                                  \
     "l.has_conflict, l.conflict_data, l.frozen, l.operation_seq, l.recorded_seq, l.google_base, l.ical_uid, "                             \
-    "l.original_start, l.read_only, l.event_updated_at"
-#define CALBRIDGE_LINK_COLUMN_COUNT 28
+    "l.original_start, l.read_only, l.event_updated_at, l.meet_request, l.meet_failed"
+#define CALBRIDGE_LINK_COLUMN_COUNT 30
 #define CALBRIDGE_OPERATION_COLUMNS                                                                                                    \
     "o.tenant_id, o.operation_id, o.link_id, o.calendar_id, o.sequence, o.kind, o.state, array_to_string(o.pushed, ','), o.expected, " \
     "o.before, o.if_match, "                                                                                                           \

@@ -83,6 +83,7 @@ struct task_row {
     std::string split_from;                  // at this occurrence key
     std::string cut_at;                      // the series ends before this occurrence key: a later one has taken over
     std::string origin{"crm"};               // crm, google (imported)
+    bool has_zoom{};                         // there is a zoom_row
     // The CRM's name of the task.
     task_id told_as() const { return series ? *series : id; }
 };
@@ -110,6 +111,20 @@ struct link_row {
     std::string ical_uid, original_start;  // the meeting across accounts; original_start is an occurrence key or empty
     std::string read_only;                 // why shared fields cannot be written: "guest", "kind", "locked"; empty: they can
     std::optional<instant> event_updated;  // when Google last saw it change
+    std::string meet_request;              // id of the conference request under way or carried out
+    bool meet_failed{};                    // it failed, and the CRM heard so
+};
+
+// The Zoom meeting of a task.
+struct zoom_row {
+    std::optional<link_id> link;  // whose operations tell its history
+    std::string meeting, url;     // empty: not made yet
+    std::string said;             // what the meeting was last told
+    std::string doing;            // create, update, delete: under way, its outcome not known; empty: nothing
+    std::optional<operation_id> operation;
+    std::string reason;  // why there is none, as the CRM was told
+    int failures{};
+    std::optional<instant> retry_at;
 };
 
 struct operation_row {

@@ -19,7 +19,7 @@ namespace {
     "SELECT " CALBRIDGE_TASK_COLUMNS ", " CALBRIDGE_LINK_COLUMNS ", " CALBRIDGE_OPERATION_COLUMNS " FROM tasks t "
 #define CALBRIDGE_UNANSWERED                                                                                                              \
     "LEFT JOIN LATERAL (SELECT n.operation_id FROM operations n WHERE (n.tenant_id, n.link_id) = (l.tenant_id, l.link_id) AND n.state = " \
-    "'pending' "                                                                                                                          \
+    "'pending' AND n.kind NOT LIKE 'zoom%' "                                                                                              \
     "ORDER BY n.sequence DESC LIMIT 1) p ON true LEFT JOIN operations o ON (o.tenant_id, o.operation_id) = (l.tenant_id, p.operation_id) "
 #define CALBRIDGE_OPEN_LINK \
     "LEFT JOIN task_links l ON (l.tenant_id, l.task_id) = (t.tenant_id, t.task_id) AND l.state <> 'ended' " CALBRIDGE_UNANSWERED

@@ -37,6 +37,7 @@ struct task_and_link {
     std::optional<link_row> link;             // the open one
     std::optional<operation_row> unanswered;  // newest operation of the link still pending
     std::optional<link_row> ended;            // of an occurrence without an open link (lock_task only): its ended link to that instance
+    std::optional<zoom_row> zoom;             // lock_task only
     std::optional<link_row> series;           // of an occurrence or a split: the open link of its series, not locked
 };
 // Due tasks placed on the calendar, live edits before those of a bulk sync, each oldest first: synced_seq < dirty_seq and retry_at passed.

@@ -18,13 +18,21 @@
 
 namespace calbridge::worker {
 
+// Where a task wants its event to be, as the database knows it.
+struct destination {
+    std::string google_id;
+    std::optional<store::calendar_row> calendar;  // of the same connection
+    bool elsewhere{};                             // another connection of the user has it
+};
+
 // What every decision needs to know about its surroundings.
 struct surroundings {
     store::connection_row connection;
     store::calendar_row calendar;
     crypto::key_ring const* stamps{};
-    instant now{};                   // only to keep past meetings quiet
-    std::function<uuid()> fresh_id;  // operation, link and message ids
+    instant now{};                                   // only to keep past meetings quiet
+    std::function<uuid()> fresh_id;                  // operation, link and message ids
+    std::optional<worker::destination> destination;  // once it was looked for
 };
 
 // Of a series whose event was made or changed: which of its occurrences have to look again.
@@ -49,6 +57,7 @@ struct effects {
     bool task_changed{false};
     occurrences_to_wake wake{occurrences_to_wake::none};
     std::optional<std::string> occurrences_end;  // why: every occurrence row of this series ends, and nobody is told
+    bool occurrences_move{false};                // every occurrence row of this series goes to the link's calendar
     std::optional<series_cut> cut;               // another series ends before this occurrence from now on
     std::string explanation;
     std::string_view why{"nothing"};  // stable, for logs and histories
@@ -66,10 +75,16 @@ struct send_delete {
     std::string if_match, send_updates;
 };
 struct send_read {};  // GET the event
-struct finished {};   // nothing to call; the effects say why
+struct send_move {
+    std::string destination;
+};
+struct find_calendar {  // surroundings::destination is needed
+    std::string google_id;
+};
+struct finished {};  // nothing to call; the effects say why
 struct outbound {
     effects change;  // written and committed before the call
-    std::variant<finished, send_create, send_patch, send_delete, send_read> call;
+    std::variant<finished, send_create, send_patch, send_delete, send_read, send_move, find_calendar> call;
     std::optional<store::operation_row> operation;
 };
 outbound next_call(store::task_and_link rows, surroundings const& around);

@@ -13,6 +13,9 @@ std::string mail_for(effects const& e, std::optional<domain::field_set> pushed, 
 
 google::event_write write_of(effects const& e, store::operation_row const& operation, surroundings const& around);
 
+// Removes the event.
+outbound remove(effects e, std::string why, surroundings const& around);
+
 outbound done_with(effects e);
 // Nothing is sent: the task stays in `state` with a reason, and the CRM hears it once.
 outbound refuse(effects e, std::int64_t worked, std::string code, std::string explanation, std::string state, surroundings const& around);

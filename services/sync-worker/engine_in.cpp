@@ -1,3 +1,4 @@
+#include "engine_meet.h"
 #include "engine_series.h"
 
 #include "domain/stamp.h"
@@ -228,7 +229,7 @@ inbound decide_on(store::task_and_link rows, std::optional<store::operation_row>
 
     if (auto* odd = std::get_if<domain::set_aside>(&step)) {
         out.odd = odd->reason;
-        out.change = start({std::move(e.task), std::move(e.link), {}});
+        out.change = start({std::move(e.task), std::move(e.link), {}, {}, {}, {}});
         return out;
     }
     if (auto* gone = std::get_if<domain::event_removed>(&step)) {
@@ -248,13 +249,13 @@ inbound decide_on(store::task_and_link rows, std::optional<store::operation_row>
         return out;
     }
     if (std::holds_alternative<domain::mirror_only>(step)) {
-        out.change = start({std::move(e.task), std::move(e.link), {}});
+        out.change = start({std::move(e.task), std::move(e.link), {}, {}, {}, {}});
         out.change.why = "mirror_only";
         return out;
     }
     if (auto* nothing_new = std::get_if<domain::acknowledge>(&step)) {
         if (echo == domain::echo::ours_older) {
-            out.change = start({std::move(e.task), std::move(e.link), {}});
+            out.change = start({std::move(e.task), std::move(e.link), {}, {}, {}, {}});
             out.change.why = nothing_new->reason;
             return out;
         }
@@ -310,9 +311,19 @@ inbound event_seen(store::task_and_link rows, std::optional<store::operation_row
                    surroundings const& around) {
     std::optional<domain::fields> const agreed_before = rows.link->base;
     bool const was_pending = rows.link->state == domain::link_state::pending;
+    if (event.is_cancelled() && rows.unanswered && rows.unanswered->kind == "move") {
+        // Gone from here because it is on its way to another calendar: reading back says where it is.
+        inbound under_way;
+        under_way.change = start({std::move(rows.task), std::move(rows.link), {}, {}, {}, {}});
+        under_way.change.why = "move_under_way";
+        return under_way;
+    }
     inbound out = decide_on(std::move(rows), stamped, event, around);
     bool const lives = out.change.link && out.change.link->state == domain::link_state::live;
-    if (lives && out.change.link_changed) note_series(out.change, agreed_before, was_pending);
+    if (lives && out.change.link_changed) {
+        note_meet(out.change, event, around);
+        note_series(out.change, agreed_before, was_pending);
+    }
     return out;
 }
 

@@ -1,4 +1,6 @@
 #include "engine_calls.h"
+#include "engine_meet.h"
+#include "engine_move.h"
 #include "engine_series.h"
 
 #include "domain/stamp.h"
@@ -46,6 +48,14 @@ void record_conflicts(effects& e, std::vector<domain::field_conflict> const& fou
     for (domain::field_conflict const& c : open) update.conflicts.push_back({std::string(domain::name(c.which)), c.base, c.crm, c.google});
 }
 
+// A new wish for a meeting has an id of its own; repeating the same one repeats the id, so that no second meeting is made.
+void ask_for_meet(effects& e, store::operation_row const& operation) {
+    if (!e.link->meet_request.empty() && !e.link->meet_failed) return;
+    e.link->meet_request = domain::meet_request_id(e.link->id, static_cast<int>(operation.sequence));
+    e.link->meet_failed = false;
+    e.link_changed = true;
+}
+
 outbound create(effects e, surroundings const& around) {
     if (!may_write(around.calendar.access_role))
         return refuse(std::move(e), e.task.dirty_seq, "calendar_read_only",
@@ -65,6 +75,7 @@ outbound create(effects e, surroundings const& around) {
     }
     store::operation_row operation = new_operation(e, "create", around);
     operation.expected = e.task.local;
+    if (e.task.local->meet) ask_for_meet(e, operation);
     operation.why = "task without an event";
     operation.send_updates = mail_for(e, std::nullopt, around);
     google::event_write what = write_of(e, operation, around);
@@ -91,6 +102,7 @@ outbound patch(effects e, domain::merge const& what_to_do, surroundings const& a
     domain::fields const remote = *e.link->remote;
     operation.before = remote;
     operation.pushed = what_to_do.push.names();
+    if (what_to_do.push.has(field::meet) && what_to_do.merged.meet) ask_for_meet(e, operation);
     operation.why = std::string(what_to_do.reason);
     operation.if_match = e.link->etag;
     operation.send_updates = mail_for(e, what_to_do.push, around);
@@ -118,21 +130,6 @@ outbound patch(effects e, domain::merge const& what_to_do, surroundings const& a
     return out;
 }
 
-outbound remove(effects e, surroundings const& around) {
-    store::operation_row operation = new_operation(e, "delete", around);
-    operation.before = e.link->remote;
-    operation.why = "task no longer wants an event";
-    operation.if_match = e.link->etag;
-    operation.send_updates = mail_for(e, std::nullopt, around);
-    e.new_operations.push_back(operation);
-    e.why = "delete";
-    outbound out;
-    out.change = std::move(e);
-    out.call = send_delete{operation.if_match, operation.send_updates};
-    out.operation = std::move(operation);
-    return out;
-}
-
 // An occurrence that was called off takes place again, as the task is now.
 outbound restore(effects e, surroundings const& around) {
     store::operation_row operation = new_operation(e, "patch", around);
@@ -153,6 +150,15 @@ outbound restore(effects e, surroundings const& around) {
     out.call = send_patch{std::move(what), {}};
     out.operation = std::move(operation);
     return out;
+}
+
+// Other people's event: the task goes, the event stays.
+outbound leave_alone(effects e, surroundings const& around) {
+    end_link(e, "task_removed");
+    settle(e, e.task.dirty_seq, "removed");
+    tell(e, domain::update_kind::synced, around).reason = "event_left_alone";
+    e.why = "left_alone";
+    return done_with(std::move(e));
 }
 
 // Google's side deleted the event earlier. What a later snapshot means for it; empty: go on as usual.
@@ -209,9 +215,24 @@ google::event_write write_of(effects const& e, store::operation_row const& opera
     what.stamp = domain::make_stamp(*around.stamps, place, link.id);
     what.operation = operation.id.str();
     what.attendees_data = link.attendees_data;
-    what.meet_request_id = domain::meet_request_id(link.id, link.generation);
+    what.meet_request_id = link.meet_request;
     what.send_updates = operation.send_updates;
     return what;
+}
+
+outbound remove(effects e, std::string why, surroundings const& around) {
+    store::operation_row operation = new_operation(e, "delete", around);
+    operation.before = e.link->remote;
+    operation.why = std::move(why);
+    operation.if_match = e.link->etag;
+    operation.send_updates = mail_for(e, std::nullopt, around);
+    e.new_operations.push_back(operation);
+    e.why = "delete";
+    outbound out;
+    out.change = std::move(e);
+    out.call = send_delete{operation.if_match, operation.send_updates};
+    out.operation = std::move(operation);
+    return out;
 }
 
 outbound done_with(effects e) {
@@ -280,6 +301,7 @@ outbound next_call(store::task_and_link rows, surroundings const& around) {
         if (e.link && !e.link->remote && !e.link->frozen) return read_first(std::move(e), "first_look");
     }
 
+    if (wanted) keep_google_values(e, around);
     if (wanted && e.link && e.link->state == domain::link_state::live && e.link->base && e.link->remote && e.task.local &&
         !e.link->frozen) {
         // What Google holds may have become news through the snapshot alone (a conflict settled, an older message of ours taken over).
@@ -307,11 +329,20 @@ outbound next_call(store::task_and_link rows, surroundings const& around) {
     domain::push_step step = domain::next_push(view);
 
     if (std::holds_alternative<domain::create_event>(step)) return create(std::move(e), around);
+    bool const changes = std::holds_alternative<domain::patch_event>(step) || std::holds_alternative<domain::delete_event>(step);
+    if (changes && !may_write(around.calendar.access_role))
+        return refuse(
+            std::move(e), worked, "calendar_read_only",
+            "The calendar of this task's event can only be read now, so the event stays as it is. Ask the calendar's owner for write "
+            "access.",
+            "failed", around);
+    if (std::holds_alternative<domain::delete_event>(step) && !e.link->read_only.empty()) return leave_alone(std::move(e), around);
     if (auto* p = std::get_if<domain::patch_event>(&step)) return patch(std::move(e), p->what, around);
-    if (std::holds_alternative<domain::delete_event>(step)) return remove(std::move(e), around);
+    if (std::holds_alternative<domain::delete_event>(step)) return remove(std::move(e), "task no longer wants an event", around);
     if (std::holds_alternative<domain::read_back>(step)) {
         return read_first(std::move(e), "follow_up");
     }
+    if (auto moving = move_gate(e, around)) return std::move(*moving);
     domain::nothing const& idle = std::get<domain::nothing>(step);
     if (e.link) record_conflicts(e, idle.what.conflicts, around);
     bool const conflicted = e.link && e.link->has_conflict;
@@ -362,8 +393,10 @@ effects write_answered(store::task_and_link rows, store::operation_row operation
     note_event(link, answer);
     if (edited_at) link.event_updated = edited_at;
     e.link_changed = true;
+    note_meet(e, answer, around);
     note_series(e, agreed_before, created);
     settle(e, worked, link.has_conflict ? "conflict" : "synced");
+    if (wants_to_move(e, around)) e.synced.reset();
     domain::task_update& update = tell(e, domain::update_kind::synced, around);
     update.operation_id = operation.id.str();
     update.reason = operation.kind == "create" ? "event_created" : "event_updated";
@@ -383,7 +416,7 @@ effects delete_answered(store::task_and_link rows, store::operation_row operatio
     e.finished_operations.push_back(operation);
     if (!e.link || e.link->id != operation.link) return e;
     e.link->recorded_seq = std::max(e.link->recorded_seq, operation.sequence);
-    bool const moved_user = e.task.user != around.connection.user;
+    bool const moved_user = e.task.user != around.connection.user || goes_elsewhere(operation);
     end_link(e, moved_user ? "task_moved_to_another_user" : "task_removed");
     settle(e, worked, "removed");
     domain::task_update& update = tell(e, domain::update_kind::synced, around);

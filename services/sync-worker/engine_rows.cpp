@@ -334,6 +334,8 @@ void next_generation(effects& e) {
     link.event_updated.reset();
     link.meet_link.clear();
     link.meet_id.clear();
+    link.meet_request.clear();
+    link.meet_failed = false;
     link.attendees_data = "[]";
     link.frozen = false;
     link.has_conflict = false;

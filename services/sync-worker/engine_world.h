@@ -53,7 +53,7 @@ public:
     std::vector<domain::task_update> updates;
     domain::task_changed crm_task;
     instant now{std::chrono::sys_days{std::chrono::year(2026) / 11 / 1}};  // stands still unless a test moves it
-    std::string sync_settings;  // of the connection
+    std::string sync_settings;                                             // of the connection
     int google_writes{0};
     int events_created{0};
 

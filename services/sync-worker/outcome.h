@@ -7,7 +7,7 @@
 
 namespace calbridge::worker {
 
-enum class call_kind { list, create, patch, remove, read };
+enum class call_kind { list, create, patch, remove, read, move };
 
 enum class next_move {
     retry_task,       // this task later, with backoff; its operation stays unanswered and is read back first

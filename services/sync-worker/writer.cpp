@@ -1,5 +1,6 @@
 #include "writer.h"
 
+#include "store/destination.h"
 #include "store/place.h"
 
 namespace calbridge::worker {
@@ -11,6 +12,10 @@ task<result<void>> write_series(pg::transaction& tx, effects const& what) {
     tenant_id const tenant = what.task.tenant;
     if (what.occurrences_end) {
         auto r = co_await store::end_occurrences(tx, tenant, what.task.id, std::string(), *what.occurrences_end);
+        if (!r) co_return r.error();
+    }
+    if (what.occurrences_move) {
+        auto r = co_await store::move_occurrences(tx, tenant, what.task.id, what.link->calendar, what.link->google_calendar_id);
         if (!r) co_return r.error();
     }
     if (what.wake != occurrences_to_wake::none) {

@@ -91,6 +91,16 @@ public:
         co_return event_of(*got, "patch event", true);
     }
 
+    task<answer<domain::calendar_event>> move(secret const& token, std::string calendar, std::string event, std::string destination,
+                                              deadline at) override {
+        std::string url = fmt::format("{}/move?destination={}&sendUpdates=none&prettyPrint=false", event_url(at_, calendar, event),
+                                      percent_encode(destination));
+        call out{.request = api_request("POST", std::move(url), token), .what = "move event", .writes = true, .bytes_max = event_bytes_max};
+        auto got = co_await perform(over_, now_, std::move(out), at);
+        if (!got) co_return co_await tell_apart(token, std::move(calendar), got.error(), at);
+        co_return event_of(*got, "move event", true);
+    }
+
     task<answer<void>> remove(secret const& token, std::string calendar, std::string event, std::string if_match, std::string send_updates,
                               deadline at) override {
         std::string url = fmt::format("{}?sendUpdates={}&prettyPrint=false", event_url(at_, calendar, event), percent_encode(send_updates));

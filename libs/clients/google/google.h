@@ -104,6 +104,9 @@ public:
     virtual task<answer<void>> remove(secret const& token, std::string calendar, std::string event, std::string if_match,
                                       std::string send_updates, deadline at) = 0;
     // The whole list, or what changed since `sync_token` (hidden and deleted entries included); cursor_dead when that is too old.
+    // To another calendar of the same account, under the same id. Only masters and single events of the default kind.
+    virtual task<answer<domain::calendar_event>> move(secret const& token, std::string calendar, std::string event, std::string destination,
+                                                      deadline at) = 0;
     virtual task<answer<calendar_listing>> calendar_list(secret const& token, std::optional<std::string> sync_token, deadline at) = 0;
     virtual task<answer<watch_answer>> watch(secret const& token, watch_request what, deadline at) = 0;
     // 404 and 410 are success.

@@ -45,6 +45,8 @@ public:
         sql("insert into alerts (tenant_id, alert_id, kind, subject, explanation) values ('" + t + "', gen_random_uuid(), 'k', 's', 'e')");
         sql("insert into meetings (tenant_id, ical_uid, task_id) values ('" + t + "', 'uid', 'task')");
         sql("insert into tenant_settings (tenant_id) values ('" + t + "')");
+        sql("insert into zoom_accounts (tenant_id, account_id, client_id, client_secret) values ('" + t + "', 'a', 'c', 's')");
+        sql("insert into zoom_meetings (tenant_id, task_id) values ('" + t + "', 'task')");
         sql("insert into requests (tenant_id, request_id, user_id, connection_id, calendar_id, kind, who) values ('" + t +
             "', gen_random_uuid(), 'user-" + t + "', " + n + ", " + c + ", 'retry', 'user-" + t + "')");
         sql("insert into audit_log (tenant_id, audit_id, who, what) values ('" + t + "', gen_random_uuid(), 'w', 'w')");

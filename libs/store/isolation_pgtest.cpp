@@ -81,7 +81,7 @@ public:
 TEST_F(Isolation, EveryTableWithTenantsForcesRowLevelSecurity) {
     auto const tables = tenant_tables();
 
-    EXPECT_EQ(tables.size(), 18U);
+    EXPECT_EQ(tables.size(), 20U);
     for (std::string const& table : tables) {
         EXPECT_EQ(sql("select relrowsecurity and relforcerowsecurity from pg_class where oid = '" + table + "'::regclass"), "t") << table;
         EXPECT_EQ(sql("select string_agg(policyname, ',' order by policyname) from pg_policies where tablename = '" + table + "'"),

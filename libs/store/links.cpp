@@ -28,7 +28,8 @@ constexpr pg::statement change_link{"update_link", R"(
 constexpr pg::statement add_operation{"insert_operation", R"(
     INSERT INTO operations (tenant_id, operation_id, link_id, calendar_id, sequence, kind, state, pushed, expected,
     before, if_match, send_updates, who, why, answer_status, answer_reason, answer_etag, conflicts, finished_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, $11, $12, $13, $14, $15::bigint::integer, $16, $17, $18::jsonb,
+    VALUES ($1, $2, $3, $4, CASE WHEN $5 = 0 THEN (SELECT coalesce(max(n.sequence), 0) + 1 FROM operations n WHERE (n.tenant_id,
+    n.link_id) = ($1, $3)) ELSE $5 END, $6, $7, $8, $9::jsonb, $10::jsonb, $11, $12, $13, $14, $15::bigint::integer, $16, $17, $18::jsonb,
     CASE WHEN $7 = 'pending' THEN NULL ELSE now() END))"};
 constexpr pg::statement end_operation{"finish_operation", R"(
     UPDATE operations SET state = $3, answer_status = $4::bigint::integer, answer_reason = $5, answer_etag = $6,

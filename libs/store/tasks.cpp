@@ -67,6 +67,10 @@ constexpr pg::statement read_operations{"read_operations", "SELECT " CALBRIDGE_O
     WHERE o.tenant_id = $1 AND o.calendar_id = $2 AND o.operation_id = ANY ($3))"};
 constexpr pg::statement read_series{"read_series", "SELECT " CALBRIDGE_LINK_COLUMNS R"(
     FROM task_links l WHERE l.tenant_id = $1 AND l.task_id = ANY ($2) AND l.state <> 'ended')"};
+constexpr pg::statement read_zoom{"read_zoom", R"(
+    SELECT task_id, coalesce(link_id::text, ''), meeting_id, join_url, said, doing, coalesce(operation_id::text, ''), reason,
+    failures::bigint, retry_at
+    FROM zoom_meetings WHERE tenant_id = $1 AND task_id = ANY ($2))"};
 constexpr pg::statement read_ended{"read_ended_link", "SELECT " CALBRIDGE_LINK_COLUMNS R"(
     FROM task_links l WHERE l.tenant_id = $1 AND l.calendar_id = $2 AND l.google_calendar_event_id = $3 AND l.task_id = $4
     AND l.state = 'ended' FOR NO KEY UPDATE)"};
@@ -175,6 +179,37 @@ task<result<void>> attach_ended(pg::transaction& tx, tenant_id tenant, task_and_
     co_return result<void>{};
 }
 
+zoom_row read_zoom_row(pg::rows const& rows, std::size_t at) {
+    zoom_row row;
+    if (auto const link = parse_uuid(rows.text(at, 1))) row.link = link_id{*link};
+    row.meeting = std::string(rows.text(at, 2));
+    row.url = std::string(rows.text(at, 3));
+    row.said = std::string(rows.text(at, 4));
+    row.doing = std::string(rows.text(at, 5));
+    if (auto const operation = parse_uuid(rows.text(at, 6))) row.operation = operation_id{*operation};
+    row.reason = std::string(rows.text(at, 7));
+    row.failures = static_cast<int>(rows.integer_or_null(at, 8).value_or(0));
+    row.retry_at = rows.time_or_null(at, 9);
+    return row;
+}
+
+// Only tasks that have to do with Zoom are asked about.
+task<result<void>> attach_zoom(pg::transaction& tx, tenant_id tenant, std::vector<task_and_link*> to) {
+    std::erase_if(
+        to, [](task_and_link const* each) { return !each->task.has_zoom && !(each->task.snapshot.zoom_meeting && each->task.series); });
+    if (to.empty()) co_return result<void>{};
+    std::vector<std::string> ids;
+    for (task_and_link const* each : to) ids.push_back(each->task.told_as().str());
+    pg::params with;
+    with.add(tenant).add_array(ids);
+    auto const rows = co_await tx.query(read_zoom, std::move(with));
+    if (!rows) co_return rows.error();
+    for (std::size_t i = 0; i < rows->size(); ++i)
+        for (task_and_link* each : to)
+            if (each->task.told_as().str() == rows->text(i, 0)) each->zoom = read_zoom_row(*rows, i);
+    co_return result<void>{};
+}
+
 }  // namespace
 
 task<result<std::vector<task_and_link>>> due_tasks(pg::database& db, tenant_id tenant, calendar_id calendar, int most) {
@@ -210,6 +245,9 @@ task<result<std::optional<task_and_link>>> lock_task(pg::transaction& tx, tenant
         auto attached = co_await attach_series(tx, tenant, std::move(one));
         if (!attached) co_return attached.error();
     }
+    std::vector<task_and_link*> locked{&found};
+    auto meetings = co_await attach_zoom(tx, tenant, std::move(locked));
+    if (!meetings) co_return meetings.error();
     if (found.task.series && found.series && !found.link) {
         auto attached = co_await attach_ended(tx, tenant, found);
         if (!attached) co_return attached.error();
@@ -241,6 +279,10 @@ task<result<linked_page>> lock_page(pg::transaction& tx, tenant_id tenant, calen
         auto attached = co_await attach_series(tx, tenant, std::move(occurrences));
         if (!attached) co_return attached.error();
     }
+    std::vector<task_and_link*> all;
+    for (task_and_link& each : page.links) all.push_back(&each);
+    auto meetings = co_await attach_zoom(tx, tenant, std::move(all));
+    if (!meetings) co_return meetings.error();
     for (std::size_t i = 0; i < rows->back().size(); ++i) {
         row_reader r(rows->back(), i);
         page.operations.push_back(r.operation(tenant));

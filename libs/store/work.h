@@ -37,7 +37,7 @@ struct task_and_link {
     std::optional<link_row> link;             // the open one
     std::optional<operation_row> unanswered;  // newest operation of the link still pending
     std::optional<link_row> ended;            // of an occurrence without an open link (lock_task only): its ended link to that instance
-    std::optional<zoom_row> zoom;             // lock_task only
+    std::optional<zoom_row> zoom;             // of an occurrence: its series' meeting
     std::optional<link_row> series;           // of an occurrence or a split: the open link of its series, not locked
 };
 // Due tasks placed on the calendar, live edits before those of a bulk sync, each oldest first: synced_seq < dirty_seq and retry_at passed.
@@ -57,6 +57,7 @@ task<result<linked_page>> lock_page(pg::transaction& tx, tenant_id tenant, calen
 
 task<result<void>> insert_link(pg::transaction& tx, link_row const& row);
 task<result<void>> update_link(pg::transaction& tx, link_row const& row);  // every mutable column
+// Sequence 0: the next one of its link.
 task<result<void>> insert_operation(pg::transaction& tx, operation_row const& row);
 task<result<void>> finish_operation(pg::transaction& tx,
                                     operation_row const& row);  // state, answer columns; only from pending or abandoned

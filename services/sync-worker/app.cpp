@@ -20,8 +20,9 @@ struct app {
           consumer(kafka::make_consumer(executor, consuming(s))), http(http::make_client(executor, {})),
           api(google::make_calendar_api(*http, s.google.where(), now)), oauth(google::make_oauth_api(*http, s.google.where(), now)),
           clients(account::make_client_directory(*db, ring, s.google.client())),
+          zoom(zoom::make_meetings_api(*http, s.zoom, now)), zoom_accounts(account::make_zoom_directory(*db, ring, now)),
           tokens(account::make_token_source(*db, *oauth, *clients, ring, now, {})), out(executor, *producer, *db),
-          with{*db, *api, *tokens, out, stamps, now, random, s.common.instance_id, limits_of(s), s.updates_encoding == "json"}, intake(*db),
+          with{*db, *api, *tokens, out, stamps, now, random, s.common.instance_id, limits_of(s), s.updates_encoding == "json", zoom.get(), zoom_accounts.get()}, intake(*db),
           work(executor, with, intake, s.sweep_every), loop(*consumer, intake, work, health_of, random) {}
 
     static pg::database_options database(settings const& s) {
@@ -90,6 +91,8 @@ struct app {
     std::unique_ptr<google::calendar_api> api;
     std::unique_ptr<google::oauth_api> oauth;
     std::unique_ptr<account::client_directory> clients;
+    std::unique_ptr<zoom::meetings_api> zoom;
+    std::unique_ptr<account::zoom_directory> zoom_accounts;
     std::unique_ptr<account::token_source> tokens;
     publisher out;
     parts with;

@@ -3,6 +3,7 @@
 // here again with the answer, and writes what it is told in one transaction.
 
 #include "clients/google/google.h"
+#include "clients/zoom/zoom.h"
 #include "domain/event.h"
 #include "domain/reconcile.h"
 #include "domain/render.h"
@@ -33,10 +34,12 @@ struct surroundings {
     instant now{};                                   // only to keep past meetings quiet
     std::function<uuid()> fresh_id;                  // operation, link and message ids
     std::optional<worker::destination> destination;  // once it was looked for
+    std::optional<bool> zoom;                        // whether the tenant has a Zoom account, once it was looked for
 };
 
 // Of a series whose event was made or changed: which of its occurrences have to look again.
 enum class occurrences_to_wake { none, linked, all };
+enum class zoom_row_change { none, save, drop };
 struct series_cut {
     task_id series;
     std::string key;
@@ -57,8 +60,10 @@ struct effects {
     bool task_changed{false};
     occurrences_to_wake wake{occurrences_to_wake::none};
     std::optional<std::string> occurrences_end;  // why: every occurrence row of this series ends, and nobody is told
-    bool occurrences_move{false};                // every occurrence row of this series goes to the link's calendar
-    std::optional<series_cut> cut;               // another series ends before this occurrence from now on
+    std::optional<store::zoom_row> zoom;         // of an occurrence: its series' meeting
+    zoom_row_change zoom_change{zoom_row_change::none};
+    bool occurrences_move{false};   // every occurrence row of this series goes to the link's calendar
+    std::optional<series_cut> cut;  // another series ends before this occurrence from now on
     std::string explanation;
     std::string_view why{"nothing"};  // stable, for logs and histories
 };
@@ -78,13 +83,20 @@ struct send_read {};  // GET the event
 struct send_move {
     std::string destination;
 };
+struct send_zoom {
+    enum kind { create, update, remove, find } doing{create};
+    std::string meeting;
+    zoom::meeting_write what;
+    std::string_view name() const;
+};
+struct find_zoom {};    // surroundings::zoom is needed
 struct find_calendar {  // surroundings::destination is needed
     std::string google_id;
 };
 struct finished {};  // nothing to call; the effects say why
 struct outbound {
     effects change;  // written and committed before the call
-    std::variant<finished, send_create, send_patch, send_delete, send_read, send_move, find_calendar> call;
+    std::variant<finished, send_create, send_patch, send_delete, send_read, send_move, find_calendar, send_zoom, find_zoom> call;
     std::optional<store::operation_row> operation;
 };
 outbound next_call(store::task_and_link rows, surroundings const& around);

@@ -11,6 +11,9 @@ bool may_write(std::string_view access_role);
 // matters to them, when the task says so, and never about the past or what is finished.
 std::string mail_for(effects const& e, std::optional<domain::field_set> pushed, surroundings const& around);
 
+// The link a task without one gets before anything is made for it.
+void ensure_link(effects& e, surroundings const& around);
+
 google::event_write write_of(effects const& e, store::operation_row const& operation, surroundings const& around);
 
 // Removes the event.

@@ -2,6 +2,7 @@
 #include "engine_meet.h"
 #include "engine_move.h"
 #include "engine_series.h"
+#include "engine_zoom.h"
 
 #include "domain/stamp.h"
 #include "domain/template.h"
@@ -30,6 +31,14 @@ field_set fields_named(std::vector<std::string> const& names) {
     for (std::string const& n : names)
         if (auto f = domain::field_named(n)) out.add(*f);
     return out;
+}
+
+// The task stays due for a meeting that could not be made or changed yet.
+void stay_for_zoom(effects& e, surroundings const& around) {
+    auto const rest = zoom_rests(e, around);
+    if (!rest) return;
+    e.raise_dirty = true;
+    e.retry_in = *rest;
 }
 
 void record_conflicts(effects& e, std::vector<domain::field_conflict> const& found, surroundings const& around) {
@@ -61,18 +70,7 @@ outbound create(effects e, surroundings const& around) {
         return refuse(std::move(e), e.task.dirty_seq, "calendar_read_only",
                       "The calendar chosen for this task can only be read. Choose another calendar or ask its owner for write access.",
                       "failed", around);
-    if (!e.link) {
-        store::link_row link;
-        link.tenant = e.task.tenant;
-        link.id = link_id{around.fresh_id()};
-        link.task = e.task.id;
-        link.connection = around.connection.id;
-        link.calendar = around.calendar.id;
-        link.google_calendar_id = around.calendar.google_id;
-        link.event_id = domain::event_id_for(link.tenant, link.connection, link.id, link.generation);
-        e.link = std::move(link);
-        e.link_is_new = true;
-    }
+    ensure_link(e, around);
     store::operation_row operation = new_operation(e, "create", around);
     operation.expected = e.task.local;
     if (e.task.local->meet) ask_for_meet(e, operation);
@@ -256,6 +254,20 @@ outbound refuse(effects e, std::int64_t worked, std::string code, std::string ex
     return done_with(std::move(e));
 }
 
+void ensure_link(effects& e, surroundings const& around) {
+    if (e.link) return;
+    store::link_row link;
+    link.tenant = e.task.tenant;
+    link.id = link_id{around.fresh_id()};
+    link.task = e.task.id;
+    link.connection = around.connection.id;
+    link.calendar = around.calendar.id;
+    link.google_calendar_id = around.calendar.google_id;
+    link.event_id = domain::event_id_for(link.tenant, link.connection, link.id, link.generation);
+    e.link = std::move(link);
+    e.link_is_new = true;
+}
+
 outbound read_first(effects e, std::string_view why) {
     e.why = why;
     outbound out;
@@ -301,6 +313,7 @@ outbound next_call(store::task_and_link rows, surroundings const& around) {
         if (e.link && !e.link->remote && !e.link->frozen) return read_first(std::move(e), "first_look");
     }
 
+    if (auto zoom = zoom_gate(e, wanted, around)) return std::move(*zoom);
     if (wanted) keep_google_values(e, around);
     if (wanted && e.link && e.link->state == domain::link_state::live && e.link->base && e.link->remote && e.task.local &&
         !e.link->frozen) {
@@ -348,6 +361,7 @@ outbound next_call(store::task_and_link rows, surroundings const& around) {
     bool const conflicted = e.link && e.link->has_conflict;
     if (e.link && !wanted && e.link->state == domain::link_state::pending && !e.link->frozen) end_link(e, "never_created");
     settle(e, worked, conflicted ? "conflict" : wanted ? "synced" : "removed");
+    stay_for_zoom(e, around);
     e.why = idle.reason;
     return done_with(std::move(e));
 }
@@ -397,6 +411,7 @@ effects write_answered(store::task_and_link rows, store::operation_row operation
     note_series(e, agreed_before, created);
     settle(e, worked, link.has_conflict ? "conflict" : "synced");
     if (wants_to_move(e, around)) e.synced.reset();
+    stay_for_zoom(e, around);
     domain::task_update& update = tell(e, domain::update_kind::synced, around);
     update.operation_id = operation.id.str();
     update.reason = operation.kind == "create" ? "event_created" : "event_updated";
@@ -419,6 +434,7 @@ effects delete_answered(store::task_and_link rows, store::operation_row operatio
     bool const moved_user = e.task.user != around.connection.user || goes_elsewhere(operation);
     end_link(e, moved_user ? "task_moved_to_another_user" : "task_removed");
     settle(e, worked, "removed");
+    stay_for_zoom(e, around);
     domain::task_update& update = tell(e, domain::update_kind::synced, around);
     update.reason = "event_removed";
     update.operation_id = operation.id.str();

@@ -16,6 +16,7 @@ effects start(store::task_and_link rows) {
     effects e;
     e.task = std::move(rows.task);
     e.link = std::move(rows.link);
+    e.zoom = std::move(rows.zoom);
     return e;
 }
 
@@ -54,6 +55,7 @@ domain::task_update& tell(effects& e, domain::update_kind kind, surroundings con
     update.connection = around.connection.id;
     e.updates.push_back(std::move(update));
     describe_event(e.updates.back(), e);
+    if (e.zoom && e.task.snapshot.zoom_meeting) e.updates.back().zoom_link = e.zoom->url;
     return e.updates.back();
 }
 
@@ -402,6 +404,7 @@ domain::render_settings render_settings_of(store::connection_row const& connecti
 domain::render_settings settings_for(effects const& e, surroundings const& around) {
     domain::render_settings settings = render_settings_of(around.connection, around.calendar);
     settings.plain = e.task.origin == "google";
+    if (e.zoom && e.task.snapshot.zoom_meeting) settings.zoom_link = e.zoom->url;
     return settings;
 }
 

@@ -40,7 +40,7 @@ public:
     std::string resolve(std::map<domain::field, domain::field_choice> choices);
     std::string resolve_whole(domain::whole_choice choice);
     std::string undo(store::operation_row const& operation);
-    void settle_down();                   // until nothing moves any more (at most a bounded number of rounds)
+    void settle_down();  // until nothing moves any more (at most a bounded number of rounds)
 
     std::string crm(std::string const& field) const;
     std::string google(std::string const& field) const;

@@ -4,6 +4,7 @@
 #include "publisher.h"
 
 #include "account/tokens.h"
+#include "account/zoom.h"
 #include "clients/google/google.h"
 
 #include "common/base/random.h"
@@ -40,6 +41,8 @@ struct parts {
     std::string owner;  // lease owner: stable per replica
     limits within{};
     bool updates_as_json{true};
+    zoom::meetings_api* zoom{nullptr};  // both or none: without them no tenant has Zoom
+    account::zoom_directory* zoom_accounts{nullptr};
 };
 
 // Runs `call` with the connection's access token; when Google answers 401, once more with a refreshed one.

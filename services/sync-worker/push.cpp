@@ -2,6 +2,7 @@
 
 #include "engine_move.h"
 #include "push_turn.h"
+#include "push_zoom.h"
 #include "writer.h"
 
 #include "common/observe/log.h"
@@ -11,7 +12,7 @@ namespace calbridge::worker {
 
 namespace {
 
-constexpr int rounds_max = 6;  // decide, call, decide again: a hot event that keeps changing waits for its next turn
+constexpr int rounds_max = 8;  // decide, call, decide again: a hot event that keeps changing waits for its next turn
 constexpr std::chrono::milliseconds held_elsewhere_pause{2000};
 
 // What a step of the turn came to: the turn goes on, or ends like this.
@@ -33,7 +34,9 @@ task<result<step_end>> later(turn& t, google::call_error const& error) {
 
 task<result<step_end>> read_back(turn& t, store::link_row link, std::optional<store::operation_row> operation) {
     bool const moved = operation && operation->kind == "move";
-    auto looked = moved ? co_await look_for_moved(t, link, *operation) : co_await look(t, link, operation);
+    google::answer<result<bool>> looked = result<bool>(false);
+    if (moved) looked = co_await look_for_moved(t, link, *operation);
+    else looked = co_await look(t, link, operation);
     if (!looked) {
         google::call_error const error = looked.error();
         next_move const move = after(error, call_kind::read);
@@ -95,6 +98,26 @@ task<result<step_end>> failed(turn& t, outbound const& step, google::call_error 
     co_return step_end(trouble(t, error, move));
 }
 
+task<result<step_end>> look_for_zoom(turn& t) {
+    t.around.zoom = false;
+    if (t.with.zoom == nullptr || t.with.zoom_accounts == nullptr) co_return step_end{};
+    auto account = co_await t.with.zoom_accounts->find(t.held.tenant);
+    if (!account) co_return account.error();
+    t.around.zoom = account->has_value();
+    co_return step_end{};
+}
+
+// Whatever Zoom says, the turn goes on: the event does not wait for its meeting.
+task<result<step_end>> call_zoom(turn& t, outbound const& step) {
+    send_zoom const what = std::get<send_zoom>(step.call);
+    store::operation_row const operation = *step.operation;
+    auto answer = co_await ask_zoom(t, what, operation);
+    if (!answer) co_return answer.error();
+    auto recorded = co_await decide_and_write(t, *answer);
+    if (!recorded) co_return recorded.error();
+    co_return step_end{};
+}
+
 task<result<step_end>> call_google(turn& t, outbound const& step, std::int64_t& written) {
     auto answer = co_await send(t, step);
     metrics::get_counter("calbridge_worker_google_writes_total", "Writes to Google by kind and outcome",
@@ -138,6 +161,8 @@ task<result<push_outcome>> rounds(turn& t, std::int64_t& written) {
         result<step_end> end = step_end{};
         if (std::holds_alternative<send_read>(step->call)) end = co_await read_back(t, *step->change.link, step->operation);
         else if (auto* wanted = std::get_if<find_calendar>(&step->call)) end = co_await look_up(t, wanted->google_id);
+        else if (std::holds_alternative<find_zoom>(step->call)) end = co_await look_for_zoom(t);
+        else if (std::holds_alternative<send_zoom>(step->call)) end = co_await call_zoom(t, *step);
         else end = co_await call_google(t, *step, written);
         if (!end) co_return end.error();
         if (*end) co_return **end;

@@ -7,6 +7,7 @@ config::table settings::declare() {
     config::table t("sync-worker");
     common.declare(t, 9103);
     google::declare_google(t, google);
+    zoom::declare_zoom(t, zoom);
     runtime::declare_database(t, database, 8);
     runtime::declare_kafka(t, kafka);
     t.text({"CALBRIDGE_CONSUMER_GROUP", "Kafka consumer group of all sync-workers."}, consumer_group, "calbridge-sync-worker", 120)

@@ -2,6 +2,7 @@
 // Every setting of sync-worker.
 
 #include "clients/google/settings.h"
+#include "clients/zoom/settings.h"
 #include "common/config/config.h"
 #include "common/crypto/crypto.h"
 #include "common/runtime/peers.h"
@@ -12,6 +13,7 @@ namespace calbridge::worker {
 struct settings {
     runtime::common_settings common;
     google::google_settings google;
+    zoom::endpoints zoom;
     runtime::database_settings database;
     runtime::kafka_settings kafka;
     std::string consumer_group;

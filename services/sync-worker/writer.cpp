@@ -2,6 +2,7 @@
 
 #include "store/destination.h"
 #include "store/place.h"
+#include "store/zoom.h"
 
 namespace calbridge::worker {
 
@@ -10,6 +11,13 @@ namespace {
 // What a change of one task means for the rows of others.
 task<result<void>> write_series(pg::transaction& tx, effects const& what) {
     tenant_id const tenant = what.task.tenant;
+    if (what.zoom_change == zoom_row_change::save && what.zoom) {
+        auto r = co_await store::save_zoom(tx, tenant, what.task.id, *what.zoom);
+        if (!r) co_return r.error();
+    } else if (what.zoom_change == zoom_row_change::drop) {
+        auto r = co_await store::drop_zoom(tx, tenant, what.task.id);
+        if (!r) co_return r.error();
+    }
     if (what.occurrences_end) {
         auto r = co_await store::end_occurrences(tx, tenant, what.task.id, std::string(), *what.occurrences_end);
         if (!r) co_return r.error();

@@ -99,7 +99,8 @@ struct sweep_view {
     std::size_t known{};
     std::vector<std::string> missing;
 };
-// After a full pass: event ids of the mirror not marked with `pass` (status not cancelled), and how many live ones were known.
+// After a full pass: event ids of the mirror not marked with `pass` (status not cancelled), and, if there are any, how many live ones were
+// known.
 task<result<sweep_view>> unswept(pg::transaction& tx, held_lease const& held, std::int64_t pass);
 task<result<void>> mark_cancelled(pg::transaction& tx, held_lease const& held, std::vector<std::string> event_ids);
 

@@ -22,11 +22,12 @@ from bench_machine import ALL_CORES, cpu_ns, progress, quantile, sleep_probe, so
 from bench_world import TENANT, World, edit_request
 
 GOAL = 1.3
-RATE = 20
+RATE = 30
+BLOCK_S = 3
 FILL = pathlib.Path(__file__).resolve().parent / "scale_fill.sql"
 FILLED = ("operations", "events", "inbox", "task_links", "channels", "tasks", "calendars", "user_calendar_connections")
 SERVICES = {"sync-worker": "calbridge_worker", "webhook-ingest": "calbridge_ingest", "channel-renewer": "calbridge_renewer"}
-QUIET_S = 31
+QUIET_S = 16
 # A plan that looks at more rows than this, of a table that grows with the customers, is no look-up.
 LOOK_UP_ROWS_MAX = 2000
 
@@ -87,7 +88,7 @@ class Bench(World):
 
     def block(self):
         self.blocks += 1
-        n = max(20, int(RATE * self.options.seconds))
+        n = RATE * (1 if self.options.quick else BLOCK_S)
         tasks = [{"tenantId": TENANT, "userId": self.users[(i * 7 + self.blocks) % len(self.users)], "taskId": f"s{self.blocks:03}-{i:04}", "version": 1, "type": "call",
                   "title": f"c{self.blocks:03}x{i:04}", "description": "Go through the contract.", "status": "open", "start": f"2030-03-{1 + i % 28:02}T10:00:00",
                   "end": f"2030-03-{1 + i % 28:02}T10:30:00", "timeZone": "Europe/Zurich"} for i in range(n)]
@@ -128,7 +129,7 @@ class Bench(World):
     def at(self, label):
         self.block()  # warms up: plans are made anew after ANALYZE
         blocks = []
-        for number in range(2 if self.options.quick else 5):
+        for number in range(2 if self.options.quick else 3):
             blocks.append(self.block())
             progress(f"{label}: block {number + 1}: {blocks[-1]['cost_us']:.0f} us of CPU per change, fixed work {blocks[-1]['control']['fixed_work_us']} us")
         rows = {name: int(self.stack.sql(f"select count(*) from {name}")) for name in FILLED}

@@ -111,10 +111,10 @@ class Player(World):
         for user in sorted({step["user"] for step in steps if step["do"] == "move"}):
             self.add_user(user)
             self.second[user] = self.google("/calendars", {"owner": self.email(user), "summary": "Second"})["id"]
+        self.listen()  # long before the first record counts
         self.connect_all(self.users)
         self.select_second()
-        self.listen()
-        self.tasks, self.applied, self.events, self.in_google = {}, {}, {}, {}
+        self.tasks, self.applied, self.events = {}, {}, {}
         self.kcat = subprocess.Popen(["kcat", "-P", "-b", stack.kafka, "-t", "task-changed", "-K", "\\t", "-X", "acks=all", "-X", "linger.ms=0", "-X",
                                       "partitioner=murmur2_random"], stdin=subprocess.PIPE, text=True)
 
@@ -190,7 +190,6 @@ class Player(World):
             path = f"/calendars/{quoted(self.calendar(user, step['home']))}/events/{self.events[name]}"
             if do == "google_edit":
                 self.google(path, step["change"], "PATCH")
-                self.in_google.setdefault(name, {}).update(step["change"])
             elif do == "answer":
                 self.google(path + "/rsvp", {"email": GUEST, "response": step["response"]})
             elif do == "google_delete":
@@ -214,6 +213,7 @@ class Player(World):
     def finish(self):
         """Until everybody has heard everything: what the CRM takes over is work again."""
         for _ in range(3):
+            self.wait("every word of the CRM to be taken in", self.all_taken_in)
             self.settle()
             before = dict(self.applied)
             self.take_over()
@@ -222,6 +222,11 @@ class Player(World):
         time.sleep(1.5)  # A calendar may be listed once more when its budget has filled up.
         self.settle()
         self.take_over()
+
+    def all_taken_in(self):
+        self.take_over()
+        versions = dict(line.split("|") for line in self.stack.sql(f"select task_id, version from tasks where tenant_id = '{TENANT}'").splitlines())
+        return all(int(versions.get(name, 0)) >= task["version"] for name, task in self.tasks.items()) and set(self.tasks) <= set(self.events)
 
     def check(self):
         """Both sides hold the same, and the last word of either was kept."""

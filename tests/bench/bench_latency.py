@@ -16,8 +16,8 @@ class Bench(World):
         self.options = options
         self.users = [f"u{i:04}" for i in range(options.calendars)]
         self.emails = {user: self.email(user) for user in self.users}
+        self.listen()  # long before the first record counts
         self.connect_all(self.users)
-        self.listen()
         self.echo = Stamped(stack.kafka, CONTROL_TOPIC, self.folder / "echo")
         self.channel_of = {c["calendar"]: c["id"] for c in self.google("/channels")["channels"] if c["live"]}
         self.block = 0

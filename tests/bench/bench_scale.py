@@ -37,8 +37,8 @@ class Bench(World):
         super().__init__(stack)
         self.options, self.blocks, self.filled = options, 0, 0
         self.users = [f"s{i:03}" for i in range(20 if options.quick else 200)]
+        self.listen()  # long before the first record counts
         self.connect_all(self.users)
-        self.listen()
 
     def fill(self, connections, stopped=0):
         """Up to so many connections, the used ones among them."""

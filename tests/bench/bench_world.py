@@ -142,12 +142,17 @@ class World:
 
     # ---- waiting
 
-    @staticmethod
-    def wait(what, probe, limit=LIMIT_S):
+    def wait(self, what, probe, limit=LIMIT_S):
         try:
             return wait_for(what, probe, limit)
         except Broken as broken:
-            raise Unsound(str(broken)) from broken
+            raise Unsound(f"{broken}; {self.left_over()}") from broken
+
+    def left_over(self):
+        """What is not done, for whoever has to find out why."""
+        tasks = self.stack.sql("select task_id, state, reason, failures, retry_at from tasks where synced_seq < dirty_seq or state not in ('synced', 'removed') limit 5")
+        calendars = self.stack.sql("select google_calendar_id, dirty_seq - synced_seq, failures, last_error, retry_at from calendars where selected and synced_seq < dirty_seq limit 5")
+        return f"tasks not in step: {tasks.splitlines() or 'none'}, calendars not in step: {calendars.splitlines() or 'none'}"
 
     def settle(self, limit=LIMIT_S):
         """Until nothing is left to do, twice in a row: pushes of our own writes are on their way for a moment."""

@@ -15,7 +15,8 @@ enum class fault { none, crash_before_call, lost_answer, refused_412 };
 
 class engine_world {
 public:
-    explicit engine_world(domain::conflict_policy policy = domain::conflict_policy::ask);
+    // A task, or one occurrence of a weekly series that is in the calendar.
+    explicit engine_world(domain::conflict_policy policy = domain::conflict_policy::ask, bool occurrence = false);
 
     // --- the CRM ---
     void crm_edit(std::string const& field, std::string const& value, bool says_what_it_applied = false);
@@ -67,7 +68,10 @@ private:
     void apply(google::event_write const& what);
     void touch();
 
+    void become_occurrence();
+
     domain::conflict_policy policy_;
+    std::optional<store::link_row> series_;
     crypto::key_ring ring_;
     std::optional<domain::calendar_event> event_;
     std::map<std::string, bool> ids_used_;

@@ -26,6 +26,13 @@ TEST(Outcome, AWriteWithoutAnAnswerIsReadBackLater) {
     EXPECT_EQ(after(garbage, call_kind::create), next_move::retry_task);
 }
 
+TEST(Outcome, AMoveIsReadBackOrRefusedAsAnyWrite) {
+    EXPECT_EQ(after(with(errc::unavailable, 503), call_kind::move), next_move::retry_task);
+    EXPECT_EQ(after(with(errc::not_found, 404), call_kind::move), next_move::look_first);
+    EXPECT_EQ(after(with(errc::forbidden, 403), call_kind::move), next_move::refuse);
+    EXPECT_EQ(after(with(errc::malformed, 400), call_kind::move), next_move::refuse);
+}
+
 TEST(Outcome, RateLimitsOfAWriteHoldTheCalendar) {
     EXPECT_EQ(after(with(errc::rate_limited, 429), call_kind::create), next_move::defer_calendar);
     EXPECT_EQ(after(with(errc::client_rejected, 401), call_kind::patch), next_move::defer_calendar);

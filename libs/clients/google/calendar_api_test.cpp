@@ -181,6 +181,18 @@ TEST_F(CalendarApi, PatchAndDeleteCarryIfMatch) {
     EXPECT_EQ(http.sent[1].method, "DELETE");
 }
 
+TEST_F(CalendarApi, AMoveNamesItsDestinationAndMailsNobody) {
+    http.reply(200, event_body);
+
+    wait(api->move(token, "c", "e/1", "team@group.calendar.google.com", at)).value();
+
+    EXPECT_EQ(http.sent[0].method, "POST");
+    EXPECT_EQ(url(0),
+              "http://g/calendar/v3/calendars/c/events/e%2F1/move?destination=team%40group.calendar.google.com&sendUpdates=none&"
+              "prettyPrint=false");
+    EXPECT_TRUE(http.sent[0].body.empty());
+}
+
 TEST_F(CalendarApi, DeletingWhatIsGoneIsSuccessButNotWhenTheCalendarIs) {
     http.reply(410, R"({"error":{"errors":[{"domain":"global","reason":"deleted"}],"code":410}})");
     http.reply(404, not_found_body);

@@ -62,6 +62,14 @@ TEST(WriteEvent, ATimeOfTheOtherKindNullsWhatWouldMerge) {
     EXPECT_TRUE(has(patched(what), R"("end":{"dateTime":"2026-11-25T11:00:00+01:00","timeZone":"Europe/Zurich","date":null})"));
 }
 
+TEST(WriteEvent, AnOccurrenceThatTakesPlaceAgainSaysSo) {
+    auto what = with({field::title});
+    what.values.title = "T";
+    EXPECT_FALSE(has(patched(what), "status"));
+    what.restore = true;
+    EXPECT_TRUE(has(patched(what), R"("status":"confirmed")"));
+}
+
 TEST(WriteEvent, AnUnknownZoneGoesOutInUtcWithoutAZone) {
     auto what = with({field::time});
     what.values.time = timed("");

@@ -71,7 +71,7 @@ class Bench(World):
     def spent(self):
         """(service or its backends) -> pid -> nanoseconds."""
         found = {service: {pid: cpu_ns([pid]) for pid in [self.stack.pid(service)]} for service in SERVICES}
-        for line in self.stack.sql("select usename, pid from pg_stat_activity where usename like 'calbridge_%'").splitlines():
+        for line in self.stack.sql("select usename, pid from pg_stat_activity where usename like 'calbridge_%' and backend_type = 'client backend'").splitlines():
             role, pid = line.split("|")
             found.setdefault(role, {})[int(pid)] = cpu_ns([int(pid)])
         return found

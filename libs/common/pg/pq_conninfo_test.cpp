@@ -31,6 +31,7 @@ TEST(Conninfo, SessionSettingsAreAddedToTheCallersOwn) {
     EXPECT_NE(settings.find("work_mem=8MB"), std::string::npos);
     EXPECT_NE(settings.find("statement_timeout=1234"), std::string::npos);
     EXPECT_NE(settings.find("lock_timeout=567"), std::string::npos);
+    EXPECT_NE(settings.find("-c jit=off -c max_parallel_workers_per_gather=0"), std::string::npos);
     EXPECT_NE(settings.find("idle_in_transaction_session_timeout=6234"), std::string::npos);
 }
 

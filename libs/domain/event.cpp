@@ -27,7 +27,7 @@ result<fields> read_event(calendar_event const& event) {
         out.recurrence = std::move(std::get<std::vector<std::string>>(lines));
     }
     for (auto const& attendee : event.attendees) {
-        if (attendee.organizer || attendee.resource || (attendee.self && event.organizer_self)) continue;
+        if (attendee.organizer || attendee.resource || attendee.self) continue;
         out.guests.push_back({.email = attendee.email, .name = attendee.name, .optional = attendee.optional});
     }
     return normalise(std::move(out));

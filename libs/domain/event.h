@@ -45,6 +45,8 @@ struct calendar_event {
     std::string transparency, visibility;
     std::string organizer_email;
     bool organizer_self{true};
+    bool guests_can_modify{false};
+    bool locked{false};  // its main fields cannot be changed by anybody
     std::optional<instant> updated;
     std::string stamp;      // extendedProperties.private.calbridgeLink
     std::string operation;  // extendedProperties.private.calbridgeOp
@@ -56,8 +58,8 @@ struct calendar_event {
 inline constexpr std::string_view stamp_property = "calbridgeLink";
 inline constexpr std::string_view operation_property = "calbridgeOp";
 
-// The event in canonical form; the footer is cut from the description behind its marker. The organizer, the calendar's own user on his own
-// event, and rooms are not guests. When attendees_omitted is set the guests are incomplete: do not take the missing ones for removed.
+// The event in canonical form; the footer is cut from the description behind its marker. The organizer, the calendar's own user, and
+// rooms are not guests. When attendees_omitted is set the guests are incomplete: do not take the missing ones for removed.
 // errc::malformed when it has no usable time (a cancelled item, or one odd event to set aside).
 result<fields> read_event(calendar_event const& event);
 

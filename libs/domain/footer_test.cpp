@@ -209,8 +209,8 @@ TEST(ReadEvent, OrganizerOwnerAndRoomsAreNoGuests) {
                    {.email = "kim@example.com"}};
     EXPECT_EQ(read_event(e)->guests.size(), 1u);
 
-    e.organizer_self = false;  // somebody else's meeting: this calendar's user is one of its guests
-    EXPECT_EQ(read_event(e)->guests.size(), 2u);
+    e.organizer_self = false;  // somebody else's meeting: the CRM knows its own user, so he is none of its guests either
+    EXPECT_EQ(read_event(e)->guests.size(), 1u);
 }
 
 TEST(ReadEvent, AMeetingIsThereWhenLinkedKnownOrBeingMade) {

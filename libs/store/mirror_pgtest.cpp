@@ -160,7 +160,7 @@ TEST_F(Mirror, AnOddEventIsSetAsideOnceAndCounted) {
     for (int i = 0; i < 2; ++i) {
         run([](Mirror& t) -> task<void> {
             auto tx = co_await t.db_->begin(t.held_.tenant);
-            auto const aside = co_await quarantine_event(**tx, t.held_, "odd", "malformed", "start is missing", "{\"id\":\"odd\"}");
+            auto const aside = co_await quarantine_events(**tx, t.held_, std::vector<odd_event>{{"odd", "malformed", "start is missing", "{\"id\":\"odd\"}"}});
             worked(aside);
             auto const committed = co_await (*tx)->commit();
             worked(committed);

@@ -163,6 +163,17 @@ calendar_row row_reader::calendar(tenant_id const& asked) {
     row.retry_at = time_or_null();
     row.failures = small();
     row.last_synced_at = time_or_null();
+    auto const braked_since = time_or_null();
+    auto const missing = integer_or_null(), known = integer_or_null();
+    brake_state brake{.since = {}, .missing = missing.value_or(0), .known = known.value_or(0), .pass = text(), .answer = {}, .until = {}};
+    brake.answer = text();
+    brake.most = integer();
+    brake.until = time_or_null();
+    if (braked_since) {
+        brake.since = *braked_since;
+        row.brake = std::move(brake);
+    }
+    row.blocked_until = time_or_null();
     return row;
 }
 

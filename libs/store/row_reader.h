@@ -75,7 +75,9 @@ std::optional<connection_status> status_named(std::string_view n);
     "c.pushable, "                                                                                                                         \
     "c.sync_token, c.sync_fingerprint, c.dirty_seq, c.synced_seq, c.pass_id, c.pass_page_token, c.pass_dirty_seq, c.lease_epoch, "         \
     "c.retry_at, c.failures, "                                                                                                             \
-    "c.last_synced_at"
+    "c.last_synced_at, (c.brake ->> 'since')::timestamptz, (c.brake ->> 'missing')::bigint, (c.brake ->> 'known')::bigint, "                \
+    "coalesce(c.brake ->> 'pass', ''), coalesce(c.brake ->> 'answer', ''), coalesce((c.brake ->> 'most')::bigint, 0), "                    \
+    "(c.brake ->> 'until')::timestamptz, c.blocked_until"
 #define CALBRIDGE_TASK_COLUMNS                                                                                                            \
     "t.tenant_id, t.task_id, t.user_id, t.version, t.snapshot, t.deleted, t.calendar_id, t.dirty_seq, t.synced_seq, t.absorbed_version, " \
     "t.pulled_seq, "                                                                                                                      \

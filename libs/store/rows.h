@@ -45,6 +45,18 @@ struct connection_row {
     std::int64_t revision{};
 };
 
+// So many deletions at once were not believed: pulling waits for a person's word.
+struct brake_state {
+    instant since{};
+    std::int64_t missing{}, known{};
+    std::string pass;    // "full", "incremental"
+    std::string answer;  // "confirm", "put_back"; empty: not decided
+    std::int64_t most{};           // deletions the answer is about
+    std::optional<instant> until;  // and how long it counts
+};
+// True when a person has decided about as many deletions as these, and lately.
+bool is_answered(brake_state const& brake, std::size_t missing, instant now);
+
 struct calendar_row {
     tenant_id tenant;
     calendar_id id;
@@ -61,6 +73,8 @@ struct calendar_row {
     std::optional<instant> retry_at;
     int failures{};
     std::optional<instant> last_synced_at;
+    std::optional<brake_state> brake;
+    std::optional<instant> blocked_until;  // busy times of series are known up to here
 };
 
 struct task_row {

@@ -49,6 +49,13 @@ constexpr pg::statement hold_link{"hold_link", R"(
     WHERE tenant_id = $1 AND task_id = $2 AND state <> 'ended' FOR NO KEY UPDATE)"};
 constexpr pg::statement read_task{"read_task", CALBRIDGE_TASK_AND_LINK CALBRIDGE_OPEN_LINK R"(
     WHERE t.tenant_id = $1 AND t.task_id = $2)"};
+constexpr pg::statement hold_tasks{"hold_tasks", R"(
+    SELECT 1 FROM tasks
+    WHERE tenant_id = $1 AND task_id = ANY ($2)
+    ORDER BY task_id FOR NO KEY UPDATE)"};
+constexpr pg::statement read_tasks{"read_tasks", CALBRIDGE_TASK_AND_LINK CALBRIDGE_OPEN_LINK R"(
+    WHERE t.tenant_id = $1 AND t.task_id = ANY ($2)
+    ORDER BY t.task_id)"};
 constexpr pg::statement hold_page_tasks{"hold_page_tasks", R"(
     SELECT 1 FROM tasks t
     WHERE t.tenant_id = $1 AND t.task_id IN (SELECT l.task_id FROM task_links l WHERE l.tenant_id = $1 AND l.calendar_id = $2
@@ -289,6 +296,18 @@ task<result<linked_page>> lock_page(pg::transaction& tx, tenant_id tenant, calen
         if (r.problem()) co_return *r.problem();
     }
     co_return page;
+}
+
+task<result<std::vector<task_and_link>>> lock_tasks(pg::transaction& tx, tenant_id tenant, std::vector<std::string> ids) {
+    if (ids.empty()) co_return std::vector<task_and_link>{};
+    pg::params by_id;
+    by_id.add(tenant).add_array(ids);
+    std::vector<pg::transaction::step> steps;
+    steps.push_back({&hold_tasks, by_id});
+    steps.push_back({&read_tasks, by_id});
+    auto const rows = co_await tx.batch(std::move(steps));
+    if (!rows) co_return rows.error();
+    co_return read_all(rows->back(), tenant);
 }
 
 task<result<void>> save_task(pg::transaction& tx, task_outcome const& outcome) {

@@ -52,8 +52,12 @@ struct linked_page {
     std::vector<task_and_link> links;
     std::vector<operation_row> operations;
 };
+// `event_ids` may name series too, of which the page holds exceptions.
 task<result<linked_page>> lock_page(pg::transaction& tx, tenant_id tenant, calendar_id calendar, std::vector<std::string> event_ids,
                                     std::vector<uuid> operation_ids);
+
+// Tasks by id with their open links, the task rows locked in key order; unknown ids are left out.
+task<result<std::vector<task_and_link>>> lock_tasks(pg::transaction& tx, tenant_id tenant, std::vector<std::string> ids);
 
 task<result<void>> insert_link(pg::transaction& tx, link_row const& row);
 task<result<void>> update_link(pg::transaction& tx, link_row const& row);  // every mutable column
@@ -90,6 +94,8 @@ struct mirrored_event {
     std::string event_type, transparency, visibility, organizer_email;
     std::optional<link_id> link;
     std::optional<instant> updated;
+    bool recurring{false};  // a series
+    bool redacted{false};   // times only
     std::string raw;
 };
 // Set-based upsert; rows whose etag is unchanged are not written (only marked with seen_pass when it is not 0).
@@ -103,6 +109,10 @@ struct sweep_view {
 // known.
 task<result<sweep_view>> unswept(pg::transaction& tx, held_lease const& held, std::int64_t pass);
 task<result<void>> mark_cancelled(pg::transaction& tx, held_lease const& held, std::vector<std::string> event_ids);
+// The exceptions of these series are gone with them: Google does not say so one by one.
+task<result<void>> cancel_exceptions(pg::transaction& tx, held_lease const& held, std::vector<std::string> series);
+// Whatever the mirror still holds in full is kept as times only (its connection reads busy times only by now).
+task<result<void>> redact_rest(pg::transaction& tx, held_lease const& held);
 
 // Cursor columns; each also clears retry_at and failures and sets last_synced_at.
 struct cursor {
@@ -124,8 +134,10 @@ task<result<void>> defer_calendar(pg::database& db, held_lease held, std::chrono
 task<result<void>> write_outbox(pg::transaction& tx, std::vector<outbox_message>& messages);  // fills id
 task<result<void>> mark_sent(pg::database& db, std::vector<outbox_message> const& messages);
 
-// An odd event of this calendar, set aside.
-task<result<void>> quarantine_event(pg::transaction& tx, held_lease const& held, std::string event_id, std::string reason,
-                                    std::string detail, std::string raw);
+// An odd event of this calendar, set aside. Of a giant one the beginning is kept.
+struct odd_event {
+    std::string event_id, reason, detail, raw;
+};
+task<result<void>> quarantine_events(pg::transaction& tx, held_lease const& held, std::vector<odd_event> odd);
 
 }  // namespace calbridge::store

@@ -57,6 +57,7 @@ struct app {
         l.calendars_at_once = static_cast<int>(s.calendars_at_once);
         l.pushes_at_once = static_cast<int>(s.pushes_at_once);
         l.passes_burst = static_cast<int>(s.passes_burst);
+        l.blocked_horizon = std::chrono::duration_cast<std::chrono::hours>(s.blocked_horizon);
         l.backoff.base = s.backoff_base;
         l.backoff.cap = s.backoff_cap;
         return l;

@@ -144,13 +144,15 @@ task<turn_outcome> work_on(parts const& with, tenant_id tenant, calendar_id cale
         store::calendar_row const& row = memory.lease->calendar;
         bool const must_wait = due->calendar_waits.count() > 0;
         if (must_wait) co_return turn_outcome{due->calendar_waits};
-        bool const dirty = row.selected && row.synced_seq < row.dirty_seq;
         if (due->request) {
             store::leased_calendar const held_now = *memory.lease;
             auto carried = co_await carry_out(with, held_now, *due->request, memory.cause);
             if (!carried) co_return failed(carried.error(), "request");
             continue;  // what it made due is looked at anew
         }
+        // Where a mass deletion waits for a person's word, only the CRM's changes go on.
+        bool const may_pull = !row.brake || !row.brake->answer.empty();
+        bool const dirty = row.selected && may_pull && row.synced_seq < row.dirty_seq;
         if (!dirty && due->tasks.empty()) {
             auto next = due->next_task_in;
             if (due->next_request_in && (!next || *due->next_request_in < *next)) next = due->next_request_in;
@@ -185,7 +187,7 @@ task<turn_outcome> work_on(parts const& with, tenant_id tenant, calendar_id cale
         milliseconds const wait = memory.budget.take(steady::now());
         if (wait.count() > 0) co_return turn_outcome{wait};
         steady::time_point const began = steady::now();
-        auto pass = co_await pull_pass(with, held, memory.lease->connection, memory.cause);
+        auto pass = co_await pull_pass(with, held, memory.cause);
         if (!pass) co_return failed(pass.error(), "pass");
         auto const took = std::chrono::duration_cast<std::chrono::microseconds>(steady::now() - began);
         pass_seconds().observe(std::chrono::duration<double>(took).count());
@@ -198,6 +200,7 @@ task<turn_outcome> work_on(parts const& with, tenant_id tenant, calendar_id cale
                                     {"items", static_cast<std::int64_t>(pass->items)},
                                     {"changed", static_cast<std::int64_t>(pass->changed)},
                                     {"linked", static_cast<std::int64_t>(pass->linked)},
+                                    {"imported", static_cast<std::int64_t>(pass->imported)},
                                     {"set_aside", static_cast<std::int64_t>(pass->odd)},
                                     {"why", pass->why},
                                     {"took", took}});

@@ -32,6 +32,7 @@ struct surroundings {
     store::calendar_row calendar;
     crypto::key_ring const* stamps{};
     instant now{};                                   // only to keep past meetings quiet
+    bool reads_all{false};                           // a full pass: what was left alone may be news under today's settings
     std::function<uuid()> fresh_id;                  // operation, link and message ids
     std::optional<worker::destination> destination;  // once it was looked for
     std::optional<bool> zoom;                        // whether the tenant has a Zoom account, once it was looked for
@@ -49,6 +50,7 @@ struct series_cut {
 struct effects {
     store::task_row task;
     std::optional<store::link_row> link;
+    bool task_is_new{false};
     bool link_is_new{false};
     bool link_changed{false};
     std::vector<store::operation_row> new_operations;
@@ -123,8 +125,8 @@ struct inbound {
 inbound event_seen(store::task_and_link rows, std::optional<store::operation_row> const& stamped, domain::calendar_event const& event,
                    surroundings const& around);
 
-// Mirror row of an event.
-store::mirrored_event mirror_of(domain::calendar_event const& event, std::optional<link_id> link);
+// Mirror row of an event; `details` false: its times only.
+store::mirrored_event mirror_of(domain::calendar_event const& event, std::optional<link_id> link, bool details = true);
 
 // Settings a connection stores as JSON, over those of its tenant, with defaults; unknown members are ignored.
 domain::render_settings render_settings_of(store::connection_row const& connection, store::calendar_row const& calendar);

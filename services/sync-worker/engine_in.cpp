@@ -1,3 +1,4 @@
+#include "engine_in.h"
 #include "engine_meet.h"
 #include "engine_series.h"
 
@@ -48,7 +49,19 @@ void note_deletion(effects& e, std::string why, surroundings const& around) {
 
 void removed_in_google(effects& e, bool conflict, std::optional<instant> deleted_at, surroundings const& around) {
     std::int64_t const worked = e.task.dirty_seq;
-    auto const winner = conflict ? whole_winner(around.connection.policy, newer_side(e.task, deleted_at)) : std::nullopt;
+    domain::sync_mode const mode = around.connection.mode;
+    if (mode == domain::sync_mode::crm_to_google && !conflict) {
+        // Nothing is taken over from Google: the task goes on without its event until the CRM changes it.
+        note_deletion(e, "deleted_in_google", around);
+        end_link(e, "deleted_in_google");
+        settle(e, worked, "removed");
+        e.task.reason = "deleted_in_google";
+        e.why = "removed_in_google";
+        return;
+    }
+    auto winner = conflict ? whole_winner(around.connection.policy, newer_side(e.task, deleted_at)) : std::nullopt;
+    if (conflict && mode == domain::sync_mode::crm_to_google) winner = domain::side::crm;
+    if (conflict && mode == domain::sync_mode::google_to_crm) winner = domain::side::google;
     bool const put_back = winner == domain::side::crm || (!conflict && around.connection.on_delete == domain::delete_choice::put_back);
     if (put_back) {
         note_deletion(e, conflict ? "edited_and_deleted_crm_won" : "deleted_in_google_put_back", around);
@@ -181,11 +194,26 @@ void take_over(effects& e, domain::merge const& what, domain::fields const& remo
 
 namespace {
 
-inbound decide_on(store::task_and_link rows, std::optional<store::operation_row> const& stamped, domain::calendar_event const& event,
+// Whether shared fields can be written changes with the organizer and his settings.
+void note_writability(effects& e, domain::calendar_event const& event) {
+    std::string const now = e.link->read_only == "private" && is_private(event) ? "private" : read_only_of(event);
+    if (now == e.link->read_only) return;
+    e.link->read_only = now;
+    e.link_changed = true;
+}
+
+// An event known as it is may hold what an earlier mode left alone.
+bool leaves_news(domain::pull_view const& view, domain::fields const& effective, bool readable) {
+    return readable && !domain::plan(view.base, view.local, effective, view.policy, view.mode, view.newer).pull.empty();
+}
+
+inbound decide_on(store::task_and_link rows, std::optional<store::operation_row> const& stamped, domain::calendar_event const& as_listed,
                   surroundings const& around) {
     inbound out;
     effects e = start(std::move(rows));
     store::link_row& link = *e.link;
+    domain::calendar_event const event = as_known(as_listed, e.task, link);
+    if (!event.is_cancelled()) note_writability(e, as_listed);
     // A task that cannot be rendered keeps its last good form here; the push says what is wrong with it.
     if (auto refused = absorb_snapshot(e, around)) e.task_changed = false;
 
@@ -216,7 +244,6 @@ inbound decide_on(store::task_and_link rows, std::optional<store::operation_row>
     view.mode = around.connection.mode;
     view.newer = newer_side(e.task, event.updated);
 
-    domain::calendar_event shown = event;
     domain::fields remote, effective;
     auto const read = domain::read_event(event);
     if (read) {
@@ -225,7 +252,8 @@ inbound decide_on(store::task_and_link rows, std::optional<store::operation_row>
         if (event.attendees_omitted) remote.guests = link.remote ? link.remote->guests : (link.base ? link.base->guests : remote.guests);
         effective = effective_remote(link, remote);
     }
-    domain::pull_step step = domain::next_pull(view, shown);
+    if (around.reads_all && view.etag_recorded && leaves_news(view, effective, read.has_value())) view.etag_recorded = false;
+    domain::pull_step step = domain::next_pull(view, event);
 
     if (auto* odd = std::get_if<domain::set_aside>(&step)) {
         out.odd = odd->reason;

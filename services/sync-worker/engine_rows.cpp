@@ -408,14 +408,19 @@ domain::render_settings settings_for(effects const& e, surroundings const& aroun
     return settings;
 }
 
-store::mirrored_event mirror_of(domain::calendar_event const& event, std::optional<link_id> link) {
+store::mirrored_event mirror_of(domain::calendar_event const& event, std::optional<link_id> link, bool details) {
     store::mirrored_event row;
     row.id = event.id;
     row.etag = event.etag;
     row.status = event.status.empty() ? "confirmed" : event.status;
-    row.ical_uid = event.ical_uid;
-    row.summary = event.summary;
-    row.location = event.location;
+    row.recurring = !event.recurrence.empty();
+    row.redacted = !details;
+    if (details) {
+        row.ical_uid = event.ical_uid;
+        row.summary = event.summary;
+        row.location = event.location;
+        row.organizer_email = event.organizer_email;
+    }
     if (event.time) {
         row.all_day = event.time->all_day;
         row.start =
@@ -428,10 +433,9 @@ store::mirrored_event mirror_of(domain::calendar_event const& event, std::option
     row.event_type = event.event_type.empty() ? "default" : event.event_type;
     row.transparency = event.transparency.empty() ? "opaque" : event.transparency;
     row.visibility = event.visibility.empty() ? "default" : event.visibility;
-    row.organizer_email = event.organizer_email;
     row.link = link;
     row.updated = event.updated;
-    row.raw = event.raw;
+    row.raw = details ? event.raw : google::bare_event(event.raw);
     return row;
 }
 

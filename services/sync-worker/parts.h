@@ -26,6 +26,7 @@ struct limits {
     int calendars_at_once{64};
     int pages_max{10000};
     std::chrono::milliseconds echo_patience{800};  // most that a listing waits for which only our own writes can be the reason
+    std::chrono::hours blocked_horizon{24 * 90};   // how far ahead busy times of series are known
     int passes_burst{2};                           // passes of one calendar at once, refilled one a second
     retry::policy backoff{};
 };

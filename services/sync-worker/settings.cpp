@@ -19,6 +19,8 @@ config::table settings::declare() {
         .integer({"CALBRIDGE_PUSHES_AT_ONCE", "Tasks of one calendar sent to Google at the same time."}, pushes_at_once, 8, 1, 100)
         .integer({"CALBRIDGE_PASSES_BURST", "Listings of one calendar that may follow each other at once; after that one a second."},
                  passes_burst, 2, 1, 100)
+        .duration({"CALBRIDGE_BLOCKED_HORIZON", "How far ahead the busy times of recurring events are worked out."}, blocked_horizon, 2160h, 48h,
+                  17520h)
         .duration({"CALBRIDGE_LEASE_LIFE", "Life of a calendar's lease; it is renewed while there is work."}, lease_life, 30s, 5s, 10min)
         .duration({"CALBRIDGE_GOOGLE_CALL_TIME_MAX", "Most time one call to Google may take."}, call_time_max, 20s, 100ms, 2min)
         .duration({"CALBRIDGE_SWEEP_EVERY", "How often PostgreSQL is asked for due work whose wake-up was lost."}, sweep_every, 5s, 50ms,

@@ -22,6 +22,7 @@ struct settings {
     std::int64_t calendars_at_once{};
     std::int64_t pushes_at_once{};
     std::int64_t passes_burst{};
+    std::chrono::milliseconds blocked_horizon{};
     std::chrono::milliseconds lease_life{}, call_time_max{}, sweep_every{}, backoff_base{}, backoff_cap{};
 
     config::table declare();

@@ -51,8 +51,29 @@ surroundings surroundings_of(parts const& with, store::connection_row connection
     return around;
 }
 
+task<result<void>> tell_crm(parts const& with, pg::transaction& tx, std::vector<domain::task_update> const& updates,
+                            std::vector<store::outbox_message>& sent_after_commit, observe::trace_context const& cause) {
+    if (updates.empty()) co_return result<void>{};
+    std::vector<store::outbox_message> messages;
+    for (domain::task_update const& update : updates) {
+        uuid const id = time_ordered_uuid();
+        messages.push_back(message_of(update, id, with.now.now(), with.updates_as_json, cause));
+    }
+    auto r = co_await store::write_outbox(tx, messages);
+    if (!r) co_return r.error();
+    for (store::outbox_message& m : messages) sent_after_commit.push_back(std::move(m));
+    co_return result<void>{};
+}
+
 task<result<void>> write(parts const& with, pg::transaction& tx, effects const& what, std::vector<store::outbox_message>& sent_after_commit,
                          observe::trace_context const& cause) {
+    if (what.task_is_new) {
+        store::task_row row = what.task;
+        if (what.synced) row.synced_seq = *what.synced;
+        if (what.raise_dirty) ++row.dirty_seq;
+        auto r = co_await store::insert_task(tx, row, what.explanation);
+        if (!r) co_return r.error();
+    }
     if (what.link && what.link_is_new) {
         auto r = co_await store::insert_link(tx, *what.link);
         if (!r) co_return r.error();
@@ -68,7 +89,7 @@ task<result<void>> write(parts const& with, pg::transaction& tx, effects const& 
         auto r = co_await store::finish_operation(tx, operation);
         if (!r) co_return r.error();
     }
-    if (what.task_changed || what.synced || what.retry_in || what.raise_dirty) {
+    if (!what.task_is_new && (what.task_changed || what.synced || what.retry_in || what.raise_dirty)) {
         store::task_outcome outcome;
         outcome.row = what.task;
         outcome.explanation = what.explanation;
@@ -84,17 +105,7 @@ task<result<void>> write(parts const& with, pg::transaction& tx, effects const& 
     }
     auto others = co_await write_series(tx, what);
     if (!others) co_return others.error();
-    if (!what.updates.empty()) {
-        std::vector<store::outbox_message> messages;
-        for (domain::task_update const& update : what.updates) {
-            uuid const id = time_ordered_uuid();
-            messages.push_back(message_of(update, id, with.now.now(), with.updates_as_json, cause));
-        }
-        auto r = co_await store::write_outbox(tx, messages);
-        if (!r) co_return r.error();
-        for (store::outbox_message& m : messages) sent_after_commit.push_back(std::move(m));
-    }
-    co_return result<void>{};
+    co_return co_await tell_crm(with, tx, what.updates, sent_after_commit, cause);
 }
 
 task<result<void>> commit(parts const& with, pg::transaction& tx, std::vector<store::outbox_message> messages) {

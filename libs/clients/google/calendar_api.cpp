@@ -44,9 +44,9 @@ public:
 
     task<answer<event_page>> list(secret const& token, list_query query, deadline at) override {
         call what{.request = api_request("GET", list_url(at_, query), token), .what = "list events", .bytes_max = page_bytes_max};
-        auto got = co_await perform(over_, now_, std::move(what), at);
+        auto got = co_await perform_listing(over_, now_, std::move(what), at);
         if (!got) co_return about_calendar(got.error());
-        auto page = read_page(*got);
+        auto page = read_page(std::move(*got));
         if (!page) co_return unreadable("list events", page.error(), false);
         co_return std::move(*page);
     }

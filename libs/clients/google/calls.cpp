@@ -50,33 +50,60 @@ call_error unreadable_answer(error const& e, call const& what, int status) {
                       .outcome_unknown = what.writes};
 }
 
-task<answer<json::value>> perform(http::client& over, clock const& now, call what, deadline at) {
+namespace {
+
+// An object with `error`: a refusal in the clothes of a success; its own code says what it is, when it has one.
+std::optional<call_error> said_error(json::value const& document, http::response const& got, call const& what, clock const& now) {
+    if (!says_error(document)) return {};
+    call_error out = failed_status(got, what, now);
+    json::object const* const inner = json::object_at(document.get_object(), "error");
+    auto const code = inner ? json::integer_or(*inner, "code") : 0;
+    if (code >= 400 && code <= 599) {
+        http::response as_said = got;
+        as_said.status = static_cast<int>(code);
+        out = failed_status(as_said, what, now);
+    } else {
+        out.code = errc::malformed;
+    }
+    out.status = got.status;
+    out.outcome_unknown = what.writes;
+    return out;
+}
+
+task<answer<http::response>> send_for_success(http::client& over, clock const& now, call& what, deadline at) {
     what.request.answer_bytes_max = what.bytes_max;
     http::client_request request = std::move(what.request);
-    auto const got = co_await over.send(std::move(request), at);
+    auto got = co_await over.send(std::move(request), at);
     if (!got) co_return from_transport(got.error(), what);
     if (got->status < 200 || got->status > 299) co_return failed_status(*got, what, now);
+    co_return std::move(*got);
+}
+
+}  // namespace
+
+task<answer<json::value>> perform(http::client& over, clock const& now, call what, deadline at) {
+    auto const got = co_await send_for_success(over, now, what, at);
+    if (!got) co_return got.error();
     if (got->body.empty() && (got->status == 204 || got->status == 205)) co_return json::value(json::object{});
     json::limits const within{.bytes_max = what.bytes_max, .depth_max = 32};
     auto document = json::parse(got->body, "answer", within, true);
     if (!document) co_return unreadable_answer(document.error(), what, got->status);
-    if (says_error(*document)) {
-        call_error out = failed_status(*got, what, now);
-        // A refusal in the clothes of a success: its own code says what it is, when it has one.
-        json::object const* const inner = json::object_at(document->get_object(), "error");
-        auto const code = inner ? json::integer_or(*inner, "code") : 0;
-        if (code >= 400 && code <= 599) {
-            http::response as_said = *got;
-            as_said.status = static_cast<int>(code);
-            out = failed_status(as_said, what, now);
-        } else {
-            out.code = errc::malformed;
-        }
-        out.status = got->status;
-        out.outcome_unknown = what.writes;
-        co_return out;
-    }
+    if (auto refused = said_error(*document, *got, what, now)) co_return std::move(*refused);
     co_return std::move(*document);
+}
+
+task<answer<json::taken_apart>> perform_listing(http::client& over, clock const& now, call what, deadline at) {
+    auto got = co_await send_for_success(over, now, what, at);
+    if (!got) co_return got.error();
+    json::limits const within{.bytes_max = what.bytes_max, .depth_max = 32};
+    std::string body = std::move(got->body);
+    auto parts = json::take_apart(std::move(body), "items", "answer", within);
+    if (!parts) co_return unreadable_answer(parts.error(), what, got->status);
+    if (says_error(parts->rest)) {
+        got->body = json::serialize(parts->rest);
+        if (auto refused = said_error(parts->rest, *got, what, now)) co_return std::move(*refused);
+    }
+    co_return std::move(*parts);
 }
 
 }  // namespace calbridge::google

@@ -22,6 +22,9 @@ void set_json_body(http::client_request& request, json::object const& body);
 // with `error` is an error whatever the status said.
 task<answer<json::value>> perform(http::client& over, clock const& now, call what, deadline at);
 
+// The same for a large listing: the elements of its array `items` stay texts.
+task<answer<json::taken_apart>> perform_listing(http::client& over, clock const& now, call what, deadline at);
+
 call_error from_transport(error const& e, call const& what);
 call_error unreadable_answer(error const& e, call const& what, int status);
 

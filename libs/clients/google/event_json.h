@@ -11,8 +11,12 @@ namespace calbridge::google {
 // `raw`. errc::malformed when it has no id, or says a time that is none.
 result<domain::calendar_event> read_event_item(json::object const& item, std::string_view calendar_zone);
 
+// The same from its text, which becomes the event's `raw`. Of a giant event the texts are cut and the guests beyond the bound are left
+// out (as a list Google cut); one that is too large altogether is malformed.
+result<domain::calendar_event> read_event_text(std::string text, std::string_view calendar_zone);
+
 // A whole page of events.list. One odd item goes to `odd`; the page fails only when it is not a page.
-result<event_page> read_page(json::value const& document);
+result<event_page> read_page(json::taken_apart document);
 
 // A page of calendarList.list; the sync token is on the last one.
 result<calendar_listing> read_calendar_entries(json::value const& document, std::optional<std::string>& next_page_token);

@@ -8,6 +8,13 @@ namespace calbridge::google {
 
 namespace {
 
+constexpr std::size_t item_bytes_max = 256u << 10;
+constexpr std::size_t item_depth_max = 64;
+constexpr std::size_t line_bytes_max = 8u << 10;
+constexpr std::size_t word_bytes_max = 1024;
+constexpr std::size_t description_bytes_max = 64u << 10;
+constexpr std::size_t attendees_max = 2000;
+
 error unreadable(std::string what) { return fail(errc::malformed, std::move(what)); }
 
 domain::event_attendee read_attendee(json::object const& from) {
@@ -82,6 +89,8 @@ void read_texts(json::object const& item, domain::calendar_event& out) {
         out.organizer_email = text(*organizer, "email");
         out.organizer_self = json::boolean_or(*organizer, "self");
     }
+    out.guests_can_modify = json::boolean_or(item, "guestsCanModify");
+    out.locked = json::boolean_or(item, "locked");
 }
 
 result<void> read_times(json::object const& item, std::string_view calendar_zone, domain::calendar_event& out) {
@@ -102,6 +111,27 @@ result<void> read_times(json::object const& item, std::string_view calendar_zone
 
 std::string id_of(json::value const& item) { return item.is_object() ? text(item.get_object(), "id") : std::string(); }
 
+// Cut at a character's beginning.
+void cut(std::string& text, std::size_t bytes_max) {
+    if (text.size() <= bytes_max) return;
+    std::size_t end = bytes_max;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+    text.resize(end);
+}
+
+void bound(domain::calendar_event& e) {
+    for (std::string* each : {&e.summary, &e.location, &e.ical_uid, &e.html_link, &e.hangout_link, &e.conference_id})
+        cut(*each, line_bytes_max);
+    for (std::string* each : {&e.status, &e.etag, &e.color_id, &e.event_type, &e.transparency, &e.visibility, &e.conference_status,
+                              &e.stamp, &e.operation, &e.organizer_email, &e.recurring_event_id})
+        cut(*each, word_bytes_max);
+    cut(e.description, description_bytes_max);
+    if (e.attendees.size() > attendees_max) {
+        e.attendees.resize(attendees_max);
+        e.attendees_omitted = true;
+    }
+}
+
 std::optional<std::string> token_at(json::object const& page, std::string_view name) {
     auto const found = json::text_or(page, name);
     if (found.empty()) return std::nullopt;
@@ -109,10 +139,10 @@ std::optional<std::string> token_at(json::object const& page, std::string_view n
 }
 
 // An answer of status 200 that is not what was asked for must not pass as an empty page.
-result<json::object const*> page_of(json::value const& document, std::string_view kind) {
+result<json::object const*> page_of(json::value const& document, std::string_view kind, bool has_items = false) {
     if (!document.is_object()) return unreadable("the answer is not an object");
     auto const& page = document.get_object();
-    if (json::text_or(page, "kind") != kind && !json::array_at(page, "items")) return unreadable("the answer is not a page");
+    if (json::text_or(page, "kind") != kind && !has_items && !json::array_at(page, "items")) return unreadable("the answer is not a page");
     auto const* const items = page.if_contains("items");
     if (items && !items->is_array()) return unreadable("the page's items are not a list");
     return &page;
@@ -120,7 +150,10 @@ result<json::object const*> page_of(json::value const& document, std::string_vie
 
 }  // namespace
 
-result<domain::calendar_event> read_event_item(json::object const& item, std::string_view calendar_zone) {
+namespace {
+
+// Everything but `raw`.
+result<domain::calendar_event> read_event_members(json::object const& item, std::string_view calendar_zone) {
     domain::calendar_event out;
     out.id = text(item, "id");
     if (out.id.empty() || out.id.size() > 1024) return unreadable("event without a usable id");
@@ -140,12 +173,36 @@ result<domain::calendar_event> read_event_item(json::object const& item, std::st
     }
     read_conference(item, out);
     read_stamps(item, out);
-    out.raw = json::serialize(item);
+    bound(out);
     return out;
 }
 
-result<event_page> read_page(json::value const& document) {
-    auto const found = page_of(document, "calendar#events");
+// The id of an item that could not be read, where it can be told.
+std::string id_in(std::string const& item) {
+    auto const parsed = json::parse(item, "item", {.bytes_max = item_bytes_max, .depth_max = item_depth_max}, true);
+    return parsed ? id_of(*parsed) : std::string();
+}
+
+}  // namespace
+
+result<domain::calendar_event> read_event_item(json::object const& item, std::string_view calendar_zone) {
+    auto out = read_event_members(item, calendar_zone);
+    if (out) out->raw = json::serialize(item);
+    return out;
+}
+
+result<domain::calendar_event> read_event_text(std::string raw, std::string_view calendar_zone) {
+    if (raw.size() > item_bytes_max) return unreadable("the event is larger than is kept");
+    auto const parsed = json::parse(raw, "event", {.bytes_max = item_bytes_max, .depth_max = item_depth_max}, true);
+    if (!parsed) return parsed.error();
+    if (!parsed->is_object()) return unreadable("item that is not an object");
+    auto event = read_event_members(parsed->get_object(), calendar_zone);
+    if (event) event->raw = std::move(raw);
+    return event;
+}
+
+result<event_page> read_page(json::taken_apart document) {
+    auto const found = page_of(document.rest, "calendar#events", document.has_array);
     if (!found) return found.error();
     json::object const& from = **found;
     event_page out;
@@ -154,16 +211,14 @@ result<event_page> read_page(json::value const& document) {
     out.next_page_token = token_at(from, "nextPageToken");
     // Never both; if both came, the listing is not at its end.
     if (!out.next_page_token) out.next_sync_token = token_at(from, "nextSyncToken");
-    json::array const* const items = json::array_at(from, "items");
-    if (!items) return out;
-    out.items.reserve(items->size());
-    for (auto const& item : *items) {
-        auto read = item.is_object() ? read_event_item(item.get_object(), out.time_zone) : unreadable("item that is not an object");
+    out.items.reserve(document.elements.size());
+    for (std::string& item : document.elements) {
+        auto read = read_event_text(item, out.time_zone);
         if (read) {
             out.items.push_back(std::move(*read));
             continue;
         }
-        out.odd.emplace_back(id_of(item), json::serialize(item));
+        out.odd.emplace_back(id_in(item), std::move(item));
         out.odd_reasons.push_back(read.error().context);
     }
     return out;

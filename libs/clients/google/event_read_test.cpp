@@ -141,12 +141,15 @@ TEST(ReadTime, RefusesWhatIsNoTime) {
     EXPECT_FALSE(read(R"({"id":"a","start":{"dateTime":"2026-07-01T10:00:00","timeZone":"Mars/Olympus"},"end":{"date":"2026-07-01"}})"));
 }
 
+result<event_page> page_from(std::string text) {
+    auto parts = json::take_apart(std::move(text), "items", "t");
+    if (!parts) return parts.error();
+    return read_page(std::move(*parts));
+}
+
 TEST(ReadPage, OneOddItemIsSetAsideAndTheRestGoesOn) {
-    auto const page =
-        read_page(json::parse(R"({"kind":"calendar#events","timeZone":"Europe/Zurich","accessRole":"owner","nextSyncToken":"S=",
-        "items":[{"id":"a"},{"id":"b","start":{"date":"nope"},"end":{"date":"nope"}},7,{"id":"c"}]})",
-                              "t")
-                      .value());
+    auto const page = page_from(R"({"kind":"calendar#events","timeZone":"Europe/Zurich","accessRole":"owner","nextSyncToken":"S=",
+        "items":[{"id":"a"},{"id":"b","start":{"date":"nope"},"end":{"date":"nope"}},7,{"id":"c"}]})");
 
     ASSERT_TRUE(page);
     ASSERT_EQ(page->items.size(), 2u);
@@ -161,8 +164,7 @@ TEST(ReadPage, OneOddItemIsSetAsideAndTheRestGoesOn) {
 }
 
 TEST(ReadPage, AnEmptyPageCanHaveAFollower) {
-    auto const page =
-        read_page(json::parse(R"({"kind":"calendar#events","items":[],"nextPageToken":"P","nextSyncToken":"S"})", "t").value());
+    auto const page = page_from(R"({"kind":"calendar#events","items":[],"nextPageToken":"P","nextSyncToken":"S"})");
 
     ASSERT_TRUE(page);
     EXPECT_EQ(page->next_page_token, "P");
@@ -170,10 +172,36 @@ TEST(ReadPage, AnEmptyPageCanHaveAFollower) {
 }
 
 TEST(ReadPage, SomethingElseIsNoEmptyPage) {
-    EXPECT_FALSE(read_page(json::parse("{}", "t").value()));
-    EXPECT_FALSE(read_page(json::parse("[]", "t").value()));
-    EXPECT_FALSE(read_page(json::parse(R"({"kind":"calendar#events","items":{}})", "t").value()));
-    EXPECT_FALSE(read_page(json::parse(R"({"kind":"calendar#calendarList"})", "t").value()));
+    EXPECT_FALSE(page_from("{}"));
+    EXPECT_FALSE(page_from("[]"));
+    EXPECT_FALSE(page_from(R"({"kind":"calendar#events","items":{}})"));
+    EXPECT_FALSE(page_from(R"({"kind":"calendar#calendarList"})"));
+}
+
+TEST(ReadPage, WhatIsWrongInOneItemFailsNoOther) {
+    auto const page = page_from(
+        R"({"items":[{"id":"twice","summary":"a","summary":"b"},{"id":"nul","summary":"x\u0000y"},{"id":"half","summary":"\ud800 \ud83d\ude00"},
+        {"id":"deep","x":)" +
+        std::string(100, '[') + std::string(100, ']') + R"(},{"id":"huge","x":1e999},{"id":"ok","summary":"fine"}],"nextSyncToken":"S"})");
+
+    ASSERT_TRUE(page);
+    ASSERT_EQ(page->items.size(), 3u);
+    EXPECT_EQ(page->items[0].summary, "x\uFFFDy");
+    EXPECT_EQ(page->items[1].summary, "\uFFFD \U0001F600");
+    EXPECT_EQ(page->items[1].raw.find("ud800"), std::string::npos);
+    EXPECT_EQ(page->items[2].raw, R"({"id":"ok","summary":"fine"})");
+    EXPECT_EQ(page->odd.size(), 3u);
+    EXPECT_EQ(page->next_sync_token, "S");
+}
+
+TEST(ReadPage, GiantEventsAreCutOrSetAside) {
+    auto const page = page_from(R"({"items":[{"id":"long","summary":")" + std::string(100000, 's') + R"("},{"id":"giant","summary":")" +
+                                std::string(300000, 's') + R"("}],"nextSyncToken":"S"})");
+
+    ASSERT_TRUE(page);
+    ASSERT_EQ(page->items.size(), 1u);
+    EXPECT_EQ(page->items[0].summary.size(), 8192u);
+    ASSERT_EQ(page->odd.size(), 1u);
 }
 
 TEST(WatchAnswer, ExpirationIsAStringOrANumber) {

@@ -52,6 +52,11 @@ struct event_page {
     std::optional<std::string> next_page_token, next_sync_token;
     std::string time_zone, access_role;
 };
+// One event as the mirror keeps it: read back, and as it is kept where nobody may know what it is about (its times, its rule, whether it
+// blocks and how its calendar's user answered). `raw` that is no event comes back as an empty object.
+result<domain::calendar_event> read_kept_event(std::string_view raw, std::string_view calendar_zone);
+std::string bare_event(std::string_view raw);
+
 struct list_query {
     std::string calendar;
     std::optional<std::string> sync_token, page_token;

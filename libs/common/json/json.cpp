@@ -112,6 +112,88 @@ result<value> parse(std::string_view text, std::string_view what, limits within,
     return converted;
 }
 
+namespace {
+
+std::string_view trimmed(std::string_view text) {
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\n' || text.back() == '\r' || text.back() == '\t'))
+        text.remove_suffix(1);
+    return text;
+}
+
+// The text of any value, consumed.
+simdjson::simdjson_result<std::string_view> raw_of(simdjson::ondemand::value v) {
+    simdjson::ondemand::json_type type{};
+    if (auto const code = v.type().get(type); code != simdjson::SUCCESS) return code;
+    if (type == simdjson::ondemand::json_type::object) {
+        simdjson::ondemand::object o;
+        if (auto const code = v.get_object().get(o); code != simdjson::SUCCESS) return code;
+        return o.raw_json();
+    }
+    if (type == simdjson::ondemand::json_type::array) {
+        simdjson::ondemand::array a;
+        if (auto const code = v.get_array().get(a); code != simdjson::SUCCESS) return code;
+        return a.raw_json();
+    }
+    return v.raw_json_token();
+}
+
+// `others` is the text of the object's other members.
+simdjson::error_code pick_apart(simdjson::ondemand::object whole, std::string_view array_name, taken_apart& out, std::string& others) {
+    for (auto member : whole) {
+        std::string_view key;
+        if (auto const code = member.unescaped_key().get(key); code != simdjson::SUCCESS) return code;
+        simdjson::ondemand::value v;
+        if (auto const code = member.value().get(v); code != simdjson::SUCCESS) return code;
+        simdjson::ondemand::json_type type{};
+        if (auto const code = v.type().get(type); code != simdjson::SUCCESS) return code;
+        if (key == array_name && type == simdjson::ondemand::json_type::array && !out.has_array) {
+            out.has_array = true;
+            simdjson::ondemand::array elements;
+            if (auto const code = v.get_array().get(elements); code != simdjson::SUCCESS) return code;
+            for (auto element : elements) {
+                simdjson::ondemand::value one;
+                if (auto const code = std::move(element).get(one); code != simdjson::SUCCESS) return code;
+                std::string_view raw;
+                if (auto const code = raw_of(one).get(raw); code != simdjson::SUCCESS) return code;
+                out.elements.emplace_back(trimmed(raw));
+            }
+            continue;
+        }
+        std::string_view raw;
+        if (auto const code = raw_of(v).get(raw); code != simdjson::SUCCESS) return code;
+        // Nobody asks for a name that has to be escaped.
+        if (!std::ranges::all_of(key, [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != '"' && c != '\\'; })) continue;
+        others += others.size() > 1 ? ",\"" : "\"";
+        others.append(key).append("\":").append(trimmed(raw));
+    }
+    return simdjson::SUCCESS;
+}
+
+}  // namespace
+
+result<taken_apart> take_apart(std::string text, std::string_view array_name, std::string_view what, limits within) {
+    if (text.size() > within.bytes_max) return fail(errc::too_large, fmt::format("{}: more than {} bytes", what, within.bytes_max));
+    for (std::size_t const at : odd_escapes(text)) std::memcpy(text.data() + at, "\\ufffd", 6);
+    std::size_t const size = text.size();
+    text.resize(size + simdjson::SIMDJSON_PADDING);
+    simdjson::ondemand::parser parser;
+    simdjson::ondemand::document document;
+    if (auto const code = parser.iterate(text.data(), size, text.size()).get(document); code != simdjson::SUCCESS)
+        return refuse(what, simdjson::error_message(code));
+    simdjson::ondemand::object whole;
+    if (auto const code = document.get_object().get(whole); code != simdjson::SUCCESS) return refuse(what, simdjson::error_message(code));
+    taken_apart out;
+    std::string others = "{";
+    if (auto const code = pick_apart(whole, array_name, out, others); code != simdjson::SUCCESS)
+        return refuse(what, simdjson::error_message(code));
+    if (document.current_location().error() == simdjson::SUCCESS) return refuse(what, "something follows the document");
+    others += "}";
+    auto rest = parse(others, what, within, true);
+    if (!rest) return rest.error();
+    out.rest = std::move(*rest);
+    return out;
+}
+
 std::string serialize(value const& v) { return boost::json::serialize(v); }
 
 std::string_view text_or(object const& o, std::string_view name, std::string_view fallback) {

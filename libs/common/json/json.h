@@ -7,6 +7,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace calbridge::json {
 
@@ -23,6 +24,16 @@ struct limits {
 // Parses with simdjson's DOM (rejects trailing content, bad values anywhere, depth beyond the limit, duplicate keys) and converts.
 // Strings with lone surrogates or NUL: replaced by U+FFFD when `scrub`, else errc::malformed. `what` names the document in the error.
 result<value> parse(std::string_view text, std::string_view what, limits within = {}, bool scrub = false);
+
+// A large object in two parts, without a tree of the whole: the elements of one of its arrays as the texts they came in, each still to be
+// parsed by itself, and the rest of the object. What is wrong inside an element is found when that is parsed and fails no other. NUL and lone
+// surrogates are replaced by U+FFFD everywhere. errc::malformed when the whole is no object, or the array does not end.
+struct taken_apart {
+    value rest;  // without the array
+    std::vector<std::string> elements;
+    bool has_array{false};
+};
+result<taken_apart> take_apart(std::string text, std::string_view array_name, std::string_view what, limits within = {});
 
 std::string serialize(value const& v);
 

@@ -181,5 +181,28 @@ TEST(JsonLookup, IntegersMayBeSpelledAsStrings) {
     for (char const* name : {"big", "d", "t", "e", "huge", "plus", "absent"}) EXPECT_EQ(integer_or(o, name, 42), 42) << name;
 }
 
+TEST(JsonTakeApart, ElementsStayTextsAndTheRestIsRead) {
+    auto const parts = take_apart(R"( {"kind":"k", "items" : [ {"a":[1,{"b":"]"}]} , 7, "x\"]", [2], null ] ,"n":{"m":1}} )", "items", "t");
+
+    ASSERT_TRUE(parts);
+    EXPECT_TRUE(parts->has_array);
+    EXPECT_EQ(parts->elements, (std::vector<std::string>{R"({"a":[1,{"b":"]"}]})", "7", R"("x\"]")", "[2]", "null"}));
+    EXPECT_EQ(serialize(parts->rest), R"({"kind":"k","n":{"m":1}})");
+}
+
+TEST(JsonTakeApart, WhatIsNoArrayStaysInTheRest) {
+    auto const parts = take_apart(R"({"items":{"a":1}})", "items", "t");
+
+    ASSERT_TRUE(parts);
+    EXPECT_FALSE(parts->has_array);
+    EXPECT_TRUE(parts->rest.get_object().contains("items"));
+}
+
+TEST(JsonTakeApart, WhatDoesNotEndOrIsNoObjectIsRefused) {
+    for (auto const* text : {R"({"items":[{"a":1},)", R"({"items":[{"a":1})", "[]", "", "7", R"({"items":[1]} x)"})
+        EXPECT_FALSE(take_apart(text, "items", "t")) << text;
+    EXPECT_EQ(take_apart("{}", "items", "t", {.bytes_max = 1}).error().code, errc::too_large);
+}
+
 }  // namespace
 }  // namespace calbridge::json

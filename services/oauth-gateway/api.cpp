@@ -116,6 +116,12 @@ json::object to_json(store::connection_row const& c) {
 }
 
 json::object to_json(store::calendar_row const& c) {
+    json::value held_back = nullptr;
+    if (c.brake)
+        held_back = json::object{{"since", rfc3339(c.brake->since)},
+                                 {"missing", c.brake->missing},
+                                 {"known", c.brake->known},
+                                 {"answer", c.brake->answer}};
     return {{"id", c.id.str()},
             {"googleId", c.google_id},
             {"summary", c.summary},
@@ -126,6 +132,7 @@ json::object to_json(store::calendar_row const& c) {
             {"pushable", c.pushable},
             {"pending", c.synced_seq < c.dirty_seq},
             {"failures", c.failures},
+            {"deletionsHeldBack", std::move(held_back)},
             {"retryAt", time_or_null(c.retry_at)},
             {"lastSyncedAt", time_or_null(c.last_synced_at)}};
 }

@@ -202,6 +202,18 @@ TEST_F(Asking, TheHistoryReadsAsSentencesPageByPage) {
     });
 }
 
+TEST_F(Asking, ACalendarShowsTheDeletionsThatAreHeldBack) {
+    run([this]() -> task<void> {
+        co_await prepare();
+        std::string const path = "/api/v1/connections/" + connection_ + "/calendars";
+        auto const before = co_await api("GET", path);
+        EXPECT_TRUE(has(before.body, R"("deletionsHeldBack":null)"));
+        sql("update calendars set brake = jsonb_build_object('since', now(), 'missing', 30, 'known', 40, 'pass', 'full')");
+        auto const held = co_await api("GET", path);
+        EXPECT_TRUE(has(held.body, R"("missing":30,"known":40,"answer":"")")) << held.body;
+    });
+}
+
 TEST_F(Asking, ItemsSetAsideAreListedForTheirUserOnly) {
     run([this]() -> task<void> {
         co_await prepare();

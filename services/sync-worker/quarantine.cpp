@@ -3,8 +3,8 @@
 #include "requests.h"
 
 #include "authorised.h"
-#include "engine.h"
 #include "intake_loop.h"
+#include "pass.h"
 #include "writer.h"
 
 namespace calbridge::worker {
@@ -53,39 +53,26 @@ task<result<void>> take_in_again(request_turn& t, store::quarantine_row const& i
 }
 
 // A page of one.
-task<result<void>> take_over_event(request_turn& t, store::quarantine_row const& item, domain::calendar_event const& event) {
+task<result<void>> take_over_event(request_turn& t, store::quarantine_row const& item, domain::calendar_event event) {
     auto begun = co_await t.with.db.begin(t.row.tenant);
     if (!begun) co_return begun.error();
     pg::transaction& tx = **begun;
     auto calendar = co_await store::check_lease(tx, t.held.lease);
     if (!calendar) co_return calendar.error();
-    surroundings const around = surroundings_of(t.with, t.held.connection, *calendar);
-    std::vector<std::string> ids{event.id};
-    std::vector<uuid> operations;
-    if (auto const stamp = parse_uuid(event.operation)) operations.push_back(*stamp);
-    auto page = co_await store::lock_page(tx, t.row.tenant, t.held.calendar.id, std::move(ids), std::move(operations));
-    if (!page) co_return page.error();
+    pass p{t.with, t.held.lease, t.held.connection, *calendar, 0, 0, {}, t.cause};
+    surroundings const around = surroundings_of(p, *calendar);
+    std::vector<domain::calendar_event> items;
+    items.push_back(std::move(event));
+    std::map<std::string, moved_event> const moved;
     std::vector<store::outbox_message> messages;
-    std::optional<link_id> link;
-    for (store::task_and_link& rows : page->links) {
-        if (!rows.link || rows.link->state == domain::link_state::ended) continue;
-        link = rows.link->id;
-        std::optional<store::operation_row> stamped;
-        if (!page->operations.empty()) stamped = page->operations.front();
-        inbound const seen = event_seen(std::move(rows), stamped, event, around);
-        if (seen.odd) {
-            end_with(t.row, still_odd(*seen.odd));
-            auto saved = co_await store::save_request(tx, t.row);
-            if (!saved) co_return saved.error();
-            co_return co_await tx.commit();
-        }
-        auto written = co_await write(t.with, tx, seen.change, messages, t.cause);
-        if (!written) co_return written.error();
-    }
-    std::vector<store::mirrored_event> mirrored{mirror_of(event, link)};
-    auto kept = co_await store::mirror(tx, t.held.lease, std::move(mirrored), 0);
-    if (!kept) co_return kept.error();
-    co_return co_await settle(t, tx, item.id, std::move(messages));
+    auto applied = co_await apply_items(p, tx, around, std::move(items), moved, messages);
+    if (!applied) co_return applied.error();
+    if (p.out.odd == 0) co_return co_await settle(t, tx, item.id, std::move(messages));
+    end_with(t.row, still_odd("the newest version of the event is odd, too"));
+    auto saved = co_await store::save_request(tx, t.row);
+    if (!saved) co_return saved.error();
+    auto done = co_await commit(t.with, tx, std::move(messages));
+    co_return done;
 }
 
 task<result<void>> read_again(request_turn& t, store::quarantine_row const& item) {

@@ -3,13 +3,14 @@
 #include "engine_requests.h"
 #include "writer.h"
 
+#include "store/brake.h"
 #include "wire/requests.h"
 
 #include "common/json/json.h"
 #include "common/observe/log.h"
 #include "common/observe/metrics.h"
 
-#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
 
 namespace calbridge::worker {
 
@@ -123,6 +124,29 @@ task<result<void>> full_resync(request_turn& t, pg::transaction& tx) {
     co_return done;
 }
 
+constexpr std::chrono::hours answer_life{1};
+
+// What the mass-delete brake asks. Exactly as many deletions as were held back are let through, or undone in Google, by the next pass.
+task<result<void>> decide_deletions(request_turn& t, pg::transaction& tx) {
+    json::object const detail = detail_of(t.row);
+    auto const& brake = t.held.calendar.brake;
+    std::int64_t const shown = json::integer_or(detail, "missing", brake ? brake->missing : 0);
+    std::optional<domain::refusal> refused;
+    if (!brake) refused = domain::refusal{"nothing_held_back", "No deletions are held back in this calendar."};
+    else if (shown != brake->missing)
+        refused = domain::refusal{"changed_since", fmt::format("By now {} events are missing. Look at them again.", brake->missing)};
+    if (!refused) {
+        auto const answer = json::text_or(detail, "decision") == "confirm" ? store::brake_answer::confirm : store::brake_answer::put_back;
+        auto answered = co_await store::answer_brake(tx, t.row.tenant, t.held.calendar.id, answer, brake->missing, answer_life);
+        if (!answered) co_return answered.error();
+    }
+    end_with(t.row, refused);
+    auto saved = co_await store::save_request(tx, t.row);
+    if (!saved) co_return saved.error();
+    auto done = co_await tx.commit();
+    co_return done;
+}
+
 // The kinds that are one transaction are done with in it; of the others the row is left in `t`. True: done with.
 task<result<bool>> at_once(request_turn& t, request_id id) {
     auto begun = co_await t.with.db.begin(t.held.lease.tenant);
@@ -149,6 +173,11 @@ task<result<bool>> at_once(request_turn& t, request_id id) {
         if (!done) co_return done.error();
         co_return true;
     }
+    case domain::request_kind::deletions: {
+        auto done = co_await decide_deletions(t, tx);
+        if (!done) co_return done.error();
+        co_return true;
+    }
     case domain::request_kind::drop_quarantine: {
         if (auto const id_of_item = parse_uuid(t.row.subject)) {
             quarantine_id const item{*id_of_item};
@@ -163,7 +192,6 @@ task<result<bool>> at_once(request_turn& t, request_id id) {
         co_return true;
     }
     case domain::request_kind::bulk_sync:
-    case domain::request_kind::deletions:
     case domain::request_kind::retry_quarantine: break;
     }
     co_return false;
@@ -174,10 +202,7 @@ task<result<void>> step(request_turn& t, request_id id) {
     if (!done) co_return done.error();
     if (*done) co_return result<void>{};
     if (t.row.kind == domain::request_kind::bulk_sync) co_return co_await bulk_sync(t);
-    if (t.row.kind == domain::request_kind::retry_quarantine) co_return co_await retry_quarantined(t);
-    domain::refusal const unknown{"not_offered", "This cannot be asked for."};
-    end_with(t.row, unknown);
-    co_return co_await save(t);
+    co_return co_await retry_quarantined(t);
 }
 
 }  // namespace

@@ -403,6 +403,46 @@ TEST_F(Requests, AParkedTaskGetsAnotherTry) {
     EXPECT_EQ(reason_of(again), "nothing_to_retry");
 }
 
+TEST_F(Requests, WhatTheMassDeleteBrakeAsksIsAnsweredForExactlyAsManyAsWereShown) {
+    auto const nothing = ask("deletions", calendar.str(), {{"decision", "confirm"}});
+    for (int i = 0; i < 25; ++i) crm_says({{"taskId", "T-" + std::to_string(i)}, {"version", 1}});
+    work();
+    EXPECT_EQ(reason_of(nothing), "nothing_held_back");
+    for (auto const& e : events())
+        control("calendars/anna%40example.com/events/" + std::string(json::text_or(e.as_object(), "id")), {}, "DELETE");
+    hint();
+    one_turn();
+    ASSERT_EQ(sql("SELECT brake ->> 'missing' FROM calendars"), "25");
+    auto const stale = ask("deletions", calendar.str(), {{"decision", "confirm"}, {"missing", 24}});
+    one_turn();
+    EXPECT_EQ(reason_of(stale), "changed_since");
+    EXPECT_EQ(sql("SELECT count(*) FROM task_links WHERE state = 'live'"), "25");
+
+    auto const confirmed = ask("deletions", calendar.str(), {{"decision", "confirm"}, {"missing", 25}});
+    work();
+
+    EXPECT_EQ(state_of(confirmed), "done");
+    EXPECT_EQ(sql("SELECT count(*) FROM tasks WHERE state = 'removed'"), "25");
+    EXPECT_EQ(sql("SELECT brake IS NULL FROM calendars"), "t");
+}
+
+TEST_F(Requests, WhatTheBrakeHeldBackCanBePutBack) {
+    for (int i = 0; i < 25; ++i) crm_says({{"taskId", "T-" + std::to_string(i)}, {"version", 1}});
+    work();
+    for (auto const& e : events())
+        control("calendars/anna%40example.com/events/" + std::string(json::text_or(e.as_object(), "id")), {}, "DELETE");
+    hint();
+    one_turn();
+
+    auto const asked = ask("deletions", calendar.str(), {{"decision", "put_back"}});
+    work();
+
+    EXPECT_EQ(state_of(asked), "done");
+    EXPECT_EQ(events().size(), 25u);
+    EXPECT_EQ(sql("SELECT count(*) FROM tasks WHERE state = 'synced'"), "25");
+    EXPECT_EQ(last(domain::update_kind::cancelled).sequence, 0);
+}
+
 TEST_F(Requests, WhoeverLostTheTaskHasNothingToSayAboutIt) {
     title_in_conflict();
     auto const asked = resolve({{"title", "crm"}});

@@ -60,12 +60,11 @@ TEST(MigrationPlan, RefusesToGoBackOrBetween) {
     EXPECT_EQ(plan_migrations({one, two, three}, {done_already(one), done_already(three)}).faults.size(), 1U) << "a number in between";
 }
 
-TEST(EmbeddedMigrations, AreNumberedInOrderFromOne) {
+TEST(EmbeddedMigrations, AreNumberedWithoutGapsFromOne) {
     auto const all = embedded_migrations();
 
     ASSERT_GE(all.size(), 3U);
-    EXPECT_EQ(all[0].version, 1);
-    for (std::size_t i = 1; i < all.size(); ++i) EXPECT_GT(all[i].version, all[i - 1].version);
+    for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i].version, static_cast<int>(i) + 1);
     EXPECT_EQ(all[0].label(), "0001_foundation");
     EXPECT_NE(all[0].sql.find("CREATE TABLE google_integrations"), std::string::npos);
 }

@@ -158,8 +158,7 @@ task<result<std::size_t>> mirror(pg::transaction& tx, held_lease const& held, st
         .add_array(all.raw)
         .add_array(all.recurring)
         .add_array(all.redacted);
-    bool const all_new = seen_pass != 0 && !has_repeats(all.id);
-    if (all_new) {
+    if (seen_pass != 0 && !has_repeats(all.id)) {
         pg::params asked = at(held);
         asked.add_array(all.id);
         auto const known = co_await tx.query(any_known, std::move(asked));
@@ -170,33 +169,34 @@ task<result<std::size_t>> mirror(pg::transaction& tx, held_lease const& held, st
             co_return static_cast<std::size_t>(inserted->affected());
         }
     }
-    std::vector<pg::transaction::step> steps;
-    steps.push_back({&upsert, std::move(with)});
-    if (seen_pass != 0) {
+    auto const rows = co_await tx.query(upsert, std::move(with));
+    if (!rows) co_return rows.error();
+    auto const changed = static_cast<std::size_t>(rows->affected());
+    // What was written carries the pass already: looking for the rest costs a third of the work.
+    if (seen_pass != 0 && changed < all.id.size()) {
         pg::params marked = at(held);
         marked.add(seen_pass).add_array(all.id);
-        steps.push_back({&mark_seen, std::move(marked)});
+        auto const seen = co_await tx.query(mark_seen, std::move(marked));
+        if (!seen) co_return seen.error();
     }
-    auto const rows = co_await tx.batch(std::move(steps));
-    if (!rows) co_return rows.error();
-    co_return static_cast<std::size_t>(rows->front().affected());
+    co_return changed;
 }
 
 task<result<sweep_view>> unswept(pg::transaction& tx, held_lease const& held, std::int64_t pass) {
     pg::params missing = at(held);
     missing.add(pass);
-    std::vector<pg::transaction::step> steps;
-    steps.push_back({&count_known, at(held)});
-    steps.push_back({&find_unseen, std::move(missing)});
-    auto const rows = co_await tx.batch(std::move(steps));
-    if (!rows) co_return rows.error();
+    auto const unseen = co_await tx.query(find_unseen, std::move(missing));
+    if (!unseen) co_return unseen.error();
     sweep_view view;
-    view.known = static_cast<std::size_t>(rows->front().integer(0, 0));
-    for (std::size_t i = 0; i < rows->back().size(); ++i) {
-        row_reader r(rows->back(), i);
+    for (std::size_t i = 0; i < unseen->size(); ++i) {
+        row_reader r(*unseen, i);
         r.tenant(held.tenant);
         view.missing.push_back(r.text());
     }
+    if (view.missing.empty()) co_return view;
+    auto const known = co_await tx.query(count_known, at(held));
+    if (!known) co_return known.error();
+    view.known = static_cast<std::size_t>(known->integer(0, 0));
     co_return view;
 }
 

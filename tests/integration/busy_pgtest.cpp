@@ -161,5 +161,29 @@ TEST_F(busy_stack, WhatHappenedWhileNothingWasTakenInIsTakenInLater) {
     EXPECT_EQ(last(domain::update_kind::changed).location, "Room 9");
 }
 
+TEST_F(busy_stack, WhoMaySeeBusyTimesOnlySeesThemAndNothingBecomesATask) {
+    google->add_user("bob@example.com", "Europe/Zurich");
+    control("calendars/bob%40example.com/share", R"({"email":"anna@example.com","role":"freeBusyReader"})");
+    calendar_id const his{random_uuid()};
+    sql("INSERT INTO calendars (tenant_id, calendar_id, connection_id, google_calendar_id, time_zone, access_role, selected, dirty_seq) "
+        "VALUES ('acme', '" +
+        his.str() + "', '" + connection.str() + "', 'bob@example.com', 'Europe/Zurich', 'freeBusyReader', true, 1)");
+    import_on();
+    json::object event = meeting(3);
+    event["summary"] = "Secret plan";
+    event["recurrence"] = json::array{"RRULE:FREQ=DAILY;COUNT=4"};
+    make(std::move(event), "calendars/bob%40example.com");
+    worker::calendar_memory his_memory{std::nullopt, {}, worker::pass_budget(1000), {}, 0};
+    auto body = [](worker::parts const& w, tenant_id t, calendar_id c, worker::calendar_memory& m) -> task<void> {
+        co_await worker::work_on(w, t, c, m);
+    };
+
+    testing::run_coro(ioc, body(*with, tenant, his, his_memory));
+
+    EXPECT_EQ(count("blocked_times WHERE calendar_id = '" + his.str() + "'"), "4");
+    EXPECT_EQ(count("tasks"), "0");
+    EXPECT_EQ(count("events WHERE raw::text LIKE '%Secret%'"), "0");
+}
+
 }  // namespace
 }  // namespace calbridge::integration

@@ -125,6 +125,21 @@ def series(stack, example):
     expect("14:00" in stack.google.event(instance)["start"]["dateTime"], "the moved occurrence was lost when the series was split")
 
 
+def occurrences_from_google(stack, example):
+    """One occurrence renamed and one deleted by a person in Google."""
+    task = f"{example.language}-S-1"
+    event = example.row(task)["event"]["googleEventId"]
+    renamed, gone = "2031-01-22T10:00:00", "2031-01-29T10:00:00"
+    stack.google.edit(f"{event}_20310122T090000Z", {"summary": "Weekly with cake"})
+    row = example.wait("the renamed occurrence", task, lambda row: row["fields"].get("title") == "Weekly with cake", renamed)
+    expect(row["fields"]["start"] == renamed, f"the occurrence is {row['fields']}")
+    stack.google.call("DELETE", stack.google._path(f"{event}_20310129T090000Z"))
+    example.wait("the deleted occurrence", task, lambda row: row["fields"].get("status") == "cancelled", gone)
+    expect(example.row(task)["fields"]["title"] == "Weekly", "an occurrence's name became the series'")
+    stack.wait("the queues to be empty", stack.quiet)
+    expect(stack.google.event(event)["summary"] != "Weekly with cake", "an occurrence's name went to the series")
+
+
 def conflict(stack, example):
     """The same field edited on both sides before either heard of the other: both values are shown, none is lost."""
     task = f"{example.language}-T-2"
@@ -212,7 +227,7 @@ def main():
         for example in found:
             print(f"\n{example.language}", flush=True)
             with example.following():
-                for step in (single_task, series, conflict):
+                for step in (single_task, series, occurrences_from_google, conflict):
                     step(stack, example)
                     print(f"   {step.__name__} held", flush=True)
             repeated(example)

@@ -250,6 +250,14 @@ TEST_F(Clockwork, OverdueWorkIsNamedAtMostOnceInItsGrace) {
     }(*this, {calendar_, tasks_only}));
 }
 
+TEST_F(Clockwork, OverdueWorkIsLookedUpAndNotSearchedFor) {
+    std::string const scans =
+        "; select sum(seq_scan) from pg_stat_xact_user_tables where relname in ('calendars', 'tasks', 'user_calendar_connections')";
+
+    EXPECT_EQ(sql("select count(*) from due_work(10)" + scans), "0");
+    EXPECT_EQ(sql("select count(*) from overdue_work(10, 0)" + scans), "0");
+}
+
 TEST_F(Clockwork, TasksThatMissedTheirDiscoveryArePlaced) {
     sql("insert into tasks (tenant_id, task_id, user_id, version, snapshot, state) values ('acme', 't1', 'anna', 1, '{}', 'waiting'), "
         "('acme', 't2', 'nobody', 1, '{}', 'waiting')");

@@ -1,5 +1,6 @@
 #include "store/busy.h"
 
+#include "store/fresh_plan.h"
 #include "store/row_reader.h"
 
 namespace calbridge::store {
@@ -56,7 +57,9 @@ task<result<void>> save_busy(pg::transaction& tx, held_lease const& held, connec
     pg::params dropped = at(held);
     dropped.add_array(sources).add_array(ids).add_array(starts);
     std::vector<pg::transaction::step> steps;
+    steps.push_back({&plan_anew, {}});
     steps.push_back({&drop_others, std::move(dropped)});
+    steps.push_back({&plan_as_usual, {}});
     if (!ids.empty()) {
         pg::params with = at(held);
         with.add(connection).add_array(ids).add_array(from).add_array(starts).add_array(ends);

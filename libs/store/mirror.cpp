@@ -1,5 +1,6 @@
 #include "store/work.h"
 
+#include "store/fresh_plan.h"
 #include "store/row_reader.h"
 
 #include "common/crypto/crypto.h"
@@ -161,9 +162,13 @@ task<result<std::size_t>> mirror(pg::transaction& tx, held_lease const& held, st
     if (seen_pass != 0 && !has_repeats(all.id)) {
         pg::params asked = at(held);
         asked.add_array(all.id);
-        auto const known = co_await tx.query(any_known, std::move(asked));
+        std::vector<pg::transaction::step> look;
+        look.push_back({&plan_anew, {}});
+        look.push_back({&any_known, std::move(asked)});
+        look.push_back({&plan_as_usual, {}});
+        auto const known = co_await tx.batch(std::move(look));
         if (!known) co_return known.error();
-        if (known->empty()) {
+        if ((*known)[1].empty()) {
             auto const inserted = co_await tx.query(insert_new, std::move(with));
             if (!inserted) co_return inserted.error();
             co_return static_cast<std::size_t>(inserted->affected());
@@ -176,7 +181,11 @@ task<result<std::size_t>> mirror(pg::transaction& tx, held_lease const& held, st
     if (seen_pass != 0 && changed < all.id.size()) {
         pg::params marked = at(held);
         marked.add(seen_pass).add_array(all.id);
-        auto const seen = co_await tx.query(mark_seen, std::move(marked));
+        std::vector<pg::transaction::step> mark;
+        mark.push_back({&plan_anew, {}});
+        mark.push_back({&mark_seen, std::move(marked)});
+        mark.push_back({&plan_as_usual, {}});
+        auto const seen = co_await tx.batch(std::move(mark));
         if (!seen) co_return seen.error();
     }
     co_return changed;
